@@ -1,0 +1,177 @@
+/* The intermediate representation of one guest block.
+ *
+ * Block-local SSA: a value is the index of the instruction that defines it. The instructions lie
+ * in one dense array and run from first to last; exits are instructions too, and the last
+ * instruction is the only one with flag IR_ENDS. Everything belongs to the arena of the
+ * translation. docs/ir.md describes each operation; ir_ops.def defines them. */
+#ifndef TIERCEL_IR_IR_H
+#define TIERCEL_IR_IR_H
+
+#include "src/base/arena.h"
+#include "src/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum ir_op {
+#define IR_OP(name, ...) IR_##name,
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+    IR_OP_COUNT
+};
+
+enum ir_type { IR_VOID, IR_I8, IR_I16, IR_I32, IR_I64, IR_F32, IR_F64, IR_TYPE_COUNT };
+
+enum ir_flags {
+    IR_PURE = 1,
+    IR_READS = 2,
+    IR_EFFECT = 4,
+    IR_FP_FLAGS = 8,
+    IR_EXITS = 16,
+    IR_ENDS = 32,
+};
+
+/* Rounding modes: the first five are encoded as in RISC-V's rm field. IR_RM_HOST: the mode that
+ * MXCSR holds (frm is one of the first four and MXCSR follows it). */
+enum ir_rounding { IR_RM_RNE, IR_RM_RTZ, IR_RM_RDN, IR_RM_RUP, IR_RM_RMM, IR_RM_HOST = 7 };
+
+enum ir_amo {
+    IR_AMO_SWAP, IR_AMO_ADD, IR_AMO_XOR, IR_AMO_AND, IR_AMO_OR,
+    IR_AMO_MIN_S, IR_AMO_MAX_S, IR_AMO_MIN_U, IR_AMO_MAX_U, IR_AMO_COUNT
+};
+
+enum ir_counter { IR_COUNTER_CYCLE, IR_COUNTER_TIME, IR_COUNTER_INSTRET };
+
+/* What an exit is in the guest's program; a hint for chaining, regions and prediction. After a
+ * call the return address is the end of the block (guest_pc + guest_size_bytes). */
+enum ir_branch { IR_BRANCH_JUMP, IR_BRANCH_CALL, IR_BRANCH_RETURN, IR_BRANCH_COUNT };
+
+enum ir_trap {
+    IR_TRAP_NONE,
+    IR_TRAP_ECALL,
+    IR_TRAP_EBREAK,
+    IR_TRAP_ILLEGAL,
+    IR_TRAP_MISALIGNED, /* LR, SC or AMO at an unaligned address */
+    IR_TRAP_FETCH,      /* the instruction at pc cannot be fetched */
+    IR_TRAP_FENCE_I,    /* continue at pc after dropping stale code */
+    IR_TRAP_REENTER,    /* continue at pc through the exec loop (the FP mode changed) */
+    IR_TRAP_COUNT
+};
+
+/* The memop in field c of a memory operation: bits 1-0 log2 of the size in bytes, bit 2 sign
+ * extension, bits 15-4 the offset of the guest instruction from the block's start in half-words
+ * (for the pc of a fault). */
+enum { IR_MEMOP_SIGNED = 4, IR_MAX_BLOCK_BYTES = 8190 };
+
+static inline unsigned ir_memop_size_log2(uint16_t memop) { return memop & 3; }
+static inline unsigned ir_memop_size_bytes(uint16_t memop) { return 1u << (memop & 3); }
+static inline bool ir_memop_is_signed(uint16_t memop) { return memop & IR_MEMOP_SIGNED; }
+static inline unsigned ir_memop_pc_offset(uint16_t memop) { return (unsigned)(memop >> 4) * 2; }
+static inline uint16_t ir_memop(unsigned size_log2, bool is_signed, unsigned pc_offset_bytes)
+{
+    return (uint16_t)(size_log2 | (is_signed ? IR_MEMOP_SIGNED : 0) | pc_offset_bytes / 2 << 4);
+}
+
+typedef uint16_t ir_ref; /* index of the defining instruction */
+enum { IR_NONE = 0xffff, IR_MAX_INSNS = 0xfff0 };
+
+struct ir_insn {
+    uint8_t op;   /* enum ir_op */
+    uint8_t type; /* enum ir_type of the result */
+    ir_ref a, b, c;
+    uint64_t imm;
+};
+_Static_assert(sizeof(struct ir_insn) == 16, "an IR instruction is 16 bytes");
+
+/* One guest block. Owner: the arena it was built in. */
+struct ir_block {
+    struct ir_insn *insns;
+    uint32_t length;       /* instructions in use */
+    uint32_t capacity;
+    uint64_t guest_pc;
+    uint32_t guest_size_bytes;
+    uint32_t guest_length; /* guest instructions */
+    uint32_t mode;         /* the FP mode it was translated for, see tb.h */
+};
+
+enum { IR_GUEST_REGS = 64, IR_FIRST_FP_REG = 32 };
+
+/* ---- properties of operations ---- */
+struct ir_op_info {
+    const char *name;
+    char result, operand[3]; /* kinds, as in ir_ops.def */
+    const char *imm;         /* kind of immediate, as in ir_ops.def */
+    uint8_t flags;           /* enum ir_flags */
+    uint8_t operand_count;   /* values among a, b, c */
+};
+extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
+extern const char *const ir_type_name[IR_TYPE_COUNT];
+extern const uint8_t ir_type_width[IR_TYPE_COUNT]; /* bits: 0 8 16 32 64 32 64 */
+
+static inline bool ir_type_is_float(unsigned type) { return type >= IR_F32; }
+static inline unsigned ir_width_of(const struct ir_block *block, ir_ref value)
+{
+    return ir_type_width[block->insns[value].type];
+}
+
+/* ---- builder: appends to a block ---- */
+enum { IR_CONST_HASH_SLOTS = 64 };
+
+/* Emission is sticky: when the block is full `failed` is set and further calls do nothing. */
+struct ir_builder {
+    struct ir_block *block;
+    struct arena *arena;
+    bool failed;
+    ir_ref const_hash[IR_CONST_HASH_SLOTS]; /* latest constant of each hash, or IR_NONE */
+};
+
+/* Begins an empty block at guest_pc in the arena. */
+void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t guest_pc,
+                      uint32_t mode);
+ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn);
+/* A constant of `type`, shared with an earlier equal one; value is truncated to the type. */
+ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
+
+static inline ir_ref ir_emit3(struct ir_builder *builder, enum ir_op op, enum ir_type type,
+                              ir_ref a, ir_ref b, ir_ref c, uint64_t imm)
+{
+    return ir_emit(builder,
+                   (struct ir_insn){(uint8_t)op, (uint8_t)type, a, b, c, imm});
+}
+static inline ir_ref ir_unary(struct ir_builder *builder, enum ir_op op, enum ir_type type, ir_ref a)
+{
+    return ir_emit3(builder, op, type, a, IR_NONE, IR_NONE, 0);
+}
+static inline ir_ref ir_binary(struct ir_builder *builder, enum ir_op op, enum ir_type type,
+                               ir_ref a, ir_ref b)
+{
+    return ir_emit3(builder, op, type, a, b, IR_NONE, 0);
+}
+static inline ir_ref ir_get_reg(struct ir_builder *builder, enum ir_type type, unsigned reg)
+{
+    return ir_emit3(builder, IR_get_reg, type, IR_NONE, IR_NONE, IR_NONE, reg);
+}
+static inline void ir_set_reg(struct ir_builder *builder, unsigned reg, ir_ref value)
+{
+    ir_emit3(builder, IR_set_reg, IR_VOID, value, IR_NONE, IR_NONE, reg);
+}
+
+/* ---- text: printer and parser (src/ir/print.c, parse.c) ---- */
+void ir_print(FILE *out, const struct ir_block *block);
+void ir_print_insn(FILE *out, const struct ir_block *block, ir_ref ref);
+/* Parses what ir_print writes. Errors name the line. */
+enum status ir_parse(const char *text, struct arena *arena, struct ir_block **ret_block,
+                     struct error *err);
+
+/* ---- verifier (verify.c): types, order of definitions, operand kinds, one end, zero-extended
+ * constants, register and memop ranges. */
+enum status ir_verify(const struct ir_block *block, struct error *err);
+
+/* ---- evaluator (eval.c): the value of a pure operation ---- */
+/* a, b, c are held values of the operands; width_a the width of operand a in bits. */
+uint64_t ir_eval(enum ir_op op, enum ir_type result, unsigned width_a, uint64_t a, uint64_t b,
+                 uint64_t c, uint64_t imm);
+
+#endif
