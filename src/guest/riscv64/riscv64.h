@@ -1,0 +1,27 @@
+/* The parts of the riscv64 guest that guest_riscv64 is made of (isa.c). */
+#ifndef TIERCEL_GUEST_RISCV64_RISCV64_H
+#define TIERCEL_GUEST_RISCV64_RISCV64_H
+
+#include "src/guest/guest.h"
+
+/* The members translate and disassemble of struct guest_isa. */
+struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *fetch_context,
+                                uint64_t pc, uint32_t mode, const struct guest_limits *limits);
+unsigned rv64_disassemble(const uint8_t *bytes, size_t available_bytes, uint64_t pc, char *text,
+                          size_t text_size);
+
+/* CSRs that user programs may use (chapters 7, 8 and 20). */
+#define RV64_CSRS(CSR)                                                                             \
+    CSR(fflags, 0x001)                                                                             \
+    CSR(frm, 0x002)                                                                                \
+    CSR(fcsr, 0x003)                                                                               \
+    CSR(cycle, 0xc00)                                                                              \
+    CSR(time, 0xc01)                                                                               \
+    CSR(instret, 0xc02)
+enum rv64_csr {
+#define RV64_CSR(name, number) RV64_CSR_##name = (number),
+    RV64_CSRS(RV64_CSR)
+#undef RV64_CSR
+};
+
+#endif
