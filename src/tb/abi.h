@@ -1,0 +1,134 @@
+/* The generated-code ABI: what code of tier 1 and tier 2 agrees on with its surroundings.
+ * docs/tb-abi.md explains it; every offset that generated code knows is asserted below.
+ *
+ * Every TB entry, of any tier, is a preserve_none function (LLVM calling convention 21) with
+ * eleven integer arguments: vcpu (R12), guest memory base (R13), then the nine pinned guest
+ * registers in the order of TB_PINNED. Calls between TBs are tail jumps. At every entry RSP is 8
+ * modulo 16, MXCSR holds the guest's flags and rounding mode, the direction flag is clear. Guest
+ * registers that are not pinned live in vcpu->reg. At an exit every guest register is in its place. */
+#ifndef TIERCEL_TB_ABI_H
+#define TIERCEL_TB_ABI_H
+
+#include "src/ir/ir.h"
+#include "src/tb/abi_offsets.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tb;
+
+enum { TB_PINNED_COUNT = 9, TB_PRESERVE_NONE_CC = 21, TB_HOST_VCPU = 12, TB_HOST_MEMORY = 13 };
+
+/* Why generated code (or tier 0) came back to the exec loop. */
+enum vcpu_exit {
+    VCPU_EXIT_TB,       /* continue at exit_tb->pc */
+    VCPU_EXIT_PC,       /* continue at vcpu->pc */
+    VCPU_EXIT_INDIRECT, /* the same, after a miss of the inline cache of exit_tb (may be NULL) and
+                           of the jump cache */
+    VCPU_EXIT_PROMOTE,  /* the heat of exit_tb has run out; continue at exit_tb->pc */
+    VCPU_EXIT_TRAP,     /* vcpu->exit_trap at vcpu->pc */
+    VCPU_EXIT_FAULT,    /* a load or store at vcpu->pc faulted; details in the exec's record */
+};
+_Static_assert(VCPU_EXIT_TB == VCPU_EXIT_TB_VALUE && VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE &&
+               VCPU_EXIT_PROMOTE == VCPU_EXIT_PROMOTE_VALUE, "exit reasons of enter.S");
+
+/* Bits of vcpu->pending. */
+enum {
+    VCPU_PENDING_SIGNAL = 1, /* a guest signal may be deliverable */
+    VCPU_PENDING_KICK = 2,   /* look entries up again (a tier was swapped, code was dropped) */
+    VCPU_PENDING_EXIT = 4,   /* the machine is ending */
+};
+
+/* Services that generated code calls, through vcpu->helper[]. All have the one signature. */
+struct vcpu;
+typedef uint64_t vcpu_helper(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc);
+enum vcpu_helper_index {
+    HELPER_FP,          /* fp_eval; desc packs op, type, type of a, rounding: helper_desc() */
+    HELPER_EVAL,        /* ir_eval; desc packs op, type, type of a */
+    HELPER_SET_FRM,     /* frm := a, MXCSR follows; returns 1 when the FP mode changed */
+    HELPER_GET_COUNTER, /* a is an enum ir_counter */
+    HELPER_COUNT
+};
+static inline uint64_t helper_desc(unsigned op, unsigned type, unsigned type_a, unsigned rm)
+{
+    return op | type << 8 | type_a << 16 | rm << 24;
+}
+
+/* Counters that generated code increments, only when the machine was created with statistics. */
+enum vcpu_counter {
+    COUNTER_INSNS_TIER0, /* guest instructions executed in each tier */
+    COUNTER_INSNS_TIER1,
+    COUNTER_INSNS_TIER2,
+    COUNTER_INSNS_TIER3,
+    COUNTER_BLOCKS_TIER0, /* block executions; in tier 2 and 3 region entries */
+    COUNTER_BLOCKS_TIER1,
+    COUNTER_BLOCKS_TIER2,
+    COUNTER_BLOCKS_TIER3,
+    COUNTER_INLINE_CACHE_HITS,
+    COUNTER_JUMP_CACHE_HITS,
+    COUNTER_COUNT
+};
+
+struct jump_cache_entry {
+    uint64_t pc; /* odd: empty */
+    const void *entry;
+};
+enum { JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
+static inline unsigned jump_cache_slot(uint64_t pc)
+{
+    return (unsigned)(pc >> 1) & (JUMP_CACHE_SIZE - 1);
+}
+
+enum { VCPU_SPILL_SLOTS = 32, VCPU_TEMP_SLOTS = 1024 };
+
+/* One guest hart. Owner: its thread; every field is written by that thread only (generated code
+ * included), save where the line says otherwise. */
+struct vcpu {
+    uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code */
+    uint64_t pc;
+    _Atomic uint32_t pending;    /* bits set by any thread, cleared by the owner */
+    uint32_t exit_reason;        /* enum vcpu_exit */
+    struct tb *exit_tb;
+    uint32_t exit_trap;          /* enum ir_trap */
+    uint32_t mxcsr;              /* the guest's MXCSR while outside generated code */
+    uint32_t host_mxcsr;         /* the host's while inside */
+    uint32_t frm;
+    uint8_t *memory_base;        /* host address of guest address 0 */
+    uint64_t reservation_address; /* of LR; odd (all ones) when there is none */
+    uint64_t reservation_value;
+    uint64_t helper_arg[4];      /* a b c desc, for thunk_helper */
+    void *host_rsp;              /* stack pointer of tb_enter while inside */
+    const void *thunk_leave;     /* jump here: store pinned registers, return from tb_enter */
+    const void *thunk_leave_tb;  /* RAX = tb: the same with exit_tb and VCPU_EXIT_TB */
+    const void *thunk_promote;   /* RAX = tb: the same with VCPU_EXIT_PROMOTE */
+    const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
+    const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
+                                    keeps pinned registers, clobbers RBX-less scratch and XMM */
+    vcpu_helper *helper[HELPER_COUNT];
+    uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
+    uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
+    uint64_t counter[COUNTER_COUNT];
+    struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
+    void *owner;                 /* the exec record of this vcpu */
+};
+
+/* The guest's fcsr (frm in bits 7-5, flags below) while outside generated code. Setting it may
+ * change the FP mode. */
+uint32_t vcpu_fcsr(const struct vcpu *vcpu);
+void vcpu_set_fcsr(struct vcpu *vcpu, uint32_t fcsr);
+
+/* Fills thunks, helpers, empties the jump cache; MXCSR and frm as at program start. */
+void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base);
+void vcpu_flush_jump_cache(struct vcpu *vcpu);
+
+/* Runs generated code at `entry` until it leaves (src/tb/enter.S). */
+void tb_enter(struct vcpu *vcpu, const void *entry);
+
+/* FP mode of blocks: 0 while frm is one of 0-3 (MXCSR then rounds as frm says), else frm itself. */
+static inline uint32_t tb_mode_of_frm(uint32_t frm)
+{
+    return frm <= IR_RM_RUP ? 0 : frm;
+}
+
+#endif

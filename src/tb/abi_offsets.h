@@ -1,0 +1,37 @@
+/* The part of the generated-code ABI that enter.S needs too: macros only, so that the assembler
+ * can include it. Everything here is asserted against abi.h's structures in abi.h and vcpu.c. */
+#ifndef TIERCEL_TB_ABI_OFFSETS_H
+#define TIERCEL_TB_ABI_OFFSETS_H
+
+/* X(position, guest register, host register number): the pinned guest registers, in the order of
+ * preserve_none's arguments after R12 and R13 (R14 R15 RDI RSI RDX RCX R8 R9 R11). Chosen by
+ * dynamic frequency, see docs/performance.md. */
+#define TB_PINNED(X)                                                                               \
+    X(0, 15 /* a5 */, 14)                                                                          \
+    X(1, 14 /* a4 */, 15)                                                                          \
+    X(2, 10 /* a0 */, 7)                                                                           \
+    X(3, 13 /* a3 */, 6)                                                                           \
+    X(4, 12 /* a2 */, 2)                                                                           \
+    X(5, 11 /* a1 */, 1)                                                                           \
+    X(6, 2 /* sp */, 8)                                                                            \
+    X(7, 8 /* s0 */, 9)                                                                            \
+    X(8, 16 /* a6 */, 11)
+
+/* Offsets in struct vcpu; guest register n lies at 8 * n. */
+#define VCPU_OFFSET_PC 512
+#define VCPU_OFFSET_PENDING 520
+#define VCPU_OFFSET_EXIT_REASON 524
+#define VCPU_OFFSET_EXIT_TB 528
+#define VCPU_OFFSET_MXCSR 540
+#define VCPU_OFFSET_HOST_MXCSR 544
+#define VCPU_OFFSET_MEMORY_BASE 552
+#define VCPU_OFFSET_HELPER_ARG 576
+#define VCPU_OFFSET_HOST_RSP 608
+#define VCPU_OFFSET_HELPER 656
+
+/* The values of enum vcpu_exit that the thunks store. */
+#define VCPU_EXIT_TB_VALUE 0
+#define VCPU_EXIT_INDIRECT_VALUE 2
+#define VCPU_EXIT_PROMOTE_VALUE 3
+
+#endif

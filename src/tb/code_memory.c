@@ -1,0 +1,137 @@
+/* Code memory: one memfd seen through two views (see code_memory.h).
+ *
+ * The code part is filled from both ends: translated code grows upwards, the 16-byte stubs of TB
+ * records downwards, so that a stub can be made while a block is being emitted. */
+#include "src/tb/code_memory.h"
+
+#include "src/base/bits.h"
+#include "src/base/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { HOST_PAGE = 4096, DATA_MINIMUM = 1024 * 1024 };
+
+static size_t total_bytes(const struct code_memory *memory)
+{
+    return memory->code_limit + memory->data_limit;
+}
+
+/* Maps the X view: code read-execute, data read-write. */
+static uint8_t *map_x_view(const struct code_memory *memory)
+{
+    uint8_t *base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    void *code = mmap(base, memory->code_limit, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
+                      memory->fd, 0);
+    if (code == MAP_FAILED) {
+        munmap(base, total_bytes(memory));
+        return NULL;
+    }
+    return base;
+}
+
+static bool map_views(struct code_memory *memory)
+{
+    memory->fd = memfd_create("tiercel-code", MFD_CLOEXEC);
+    if (memory->fd < 0 || ftruncate(memory->fd, (off_t)total_bytes(memory)) != 0)
+        return false;
+    memory->x_base = map_x_view(memory);
+    if (!memory->x_base)
+        return false;
+    void *w_base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+    if (w_base == MAP_FAILED) {
+        munmap(memory->x_base, total_bytes(memory));
+        return false;
+    }
+    memory->w_minus_x = (uint8_t *)w_base - memory->x_base;
+    return true;
+}
+
+enum status code_memory_create(size_t limit_bytes, struct code_memory **ret_memory,
+                               struct error *err)
+{
+    if (limit_bytes < CODE_MEMORY_MINIMUM)
+        return error_set(err, STATUS_BAD_OPTION, "code memory of %zu bytes is too small (minimum %d)",
+                         limit_bytes, CODE_MEMORY_MINIMUM);
+    if (limit_bytes > (size_t)1 << 30)
+        return error_set(err, STATUS_BAD_OPTION, "code memory of %zu bytes is too large (maximum 1G)",
+                         limit_bytes);
+    struct code_memory *memory = calloc(1, sizeof *memory);
+    if (!memory)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    memory->code_limit = bits_align_up(limit_bytes, HOST_PAGE);
+    memory->data_limit = memory->code_limit < DATA_MINIMUM ? DATA_MINIMUM : memory->code_limit;
+    memory->fd = -1;
+    if (!map_views(memory)) {
+        enum status status = error_set(err, STATUS_NO_MEMORY, "cannot map code memory: %s",
+                                       strerror(errno));
+        if (memory->fd >= 0)
+            close(memory->fd);
+        free(memory);
+        return status;
+    }
+    *ret_memory = memory;
+    return STATUS_OK;
+}
+
+void code_memory_destroy(struct code_memory **memory)
+{
+    if (!*memory)
+        return;
+    munmap(code_w(*memory, (*memory)->x_base), total_bytes(*memory));
+    munmap((*memory)->x_base, total_bytes(*memory));
+    close((*memory)->fd);
+    free(*memory);
+    *memory = NULL;
+}
+
+uint8_t *code_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment)
+{
+    size_t start = bits_align_up(memory->code_used, alignment);
+    if (start + size_bytes > memory->code_limit - memory->stub_used)
+        return NULL;
+    memory->code_used = start + size_bytes;
+    if (memory->code_used + memory->stub_used > memory->code_peak)
+        memory->code_peak = memory->code_used + memory->stub_used;
+    return memory->x_base + start;
+}
+
+void code_trim(struct code_memory *memory, const uint8_t *end)
+{
+    size_t used = (size_t)(end - memory->x_base);
+    CHECK(used <= memory->code_used, "code_trim beyond the allocation");
+    memory->code_used = used;
+}
+
+uint8_t *code_alloc_stub(struct code_memory *memory)
+{
+    if (memory->code_used + memory->stub_used + CODE_STUB_BYTES > memory->code_limit)
+        return NULL;
+    memory->stub_used += CODE_STUB_BYTES;
+    return memory->x_base + memory->code_limit - memory->stub_used;
+}
+
+void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment)
+{
+    size_t start = bits_align_up(memory->data_used, alignment);
+    if (start + size_bytes > memory->data_limit)
+        return NULL;
+    memory->data_used = start + size_bytes;
+    return memory->x_base + memory->code_limit + start;
+}
+
+void code_memory_reset(struct code_memory *memory)
+{
+    int result = fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                           (off_t)total_bytes(memory));
+    CHECK(result == 0, "cannot empty code memory");
+    memory->code_used = 0;
+    memory->stub_used = 0;
+    memory->data_used = 0;
+}

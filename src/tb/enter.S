@@ -1,0 +1,161 @@
+/* The gate into generated code and the thunks through which it leaves (src/tb/abi.h).
+ *
+ * Inside generated code R12 is the vcpu, R13 the guest memory base, nine host registers hold guest
+ * registers, MXCSR is the guest's, and RSP is what tb_enter had after saving: 8 modulo 16. Thunks
+ * are reached by jumps (the helper thunk by a call) through pointers in the vcpu. */
+#include "src/tb/abi_offsets.h"
+
+/* Host registers by number; the ones a C function may clobber once more by number. */
+#define HOST_1 %rcx
+#define HOST_2 %rdx
+#define HOST_6 %rsi
+#define HOST_7 %rdi
+#define HOST_8 %r8
+#define HOST_9 %r9
+#define HOST_11 %r11
+#define HOST_14 %r14
+#define HOST_15 %r15
+
+#define STORE_PINNED(position, guest, host) movq HOST_##host, 8 * guest(%r12);
+#define LOAD_PINNED(position, guest, host) movq 8 * guest(%r12), HOST_##host;
+
+/* Around a C call R14 and R15 survive by themselves. */
+#define STORE_1(guest) movq %rcx, 8 * guest(%r12);
+#define STORE_2(guest) movq %rdx, 8 * guest(%r12);
+#define STORE_6(guest) movq %rsi, 8 * guest(%r12);
+#define STORE_7(guest) movq %rdi, 8 * guest(%r12);
+#define STORE_8(guest) movq %r8, 8 * guest(%r12);
+#define STORE_9(guest) movq %r9, 8 * guest(%r12);
+#define STORE_11(guest) movq %r11, 8 * guest(%r12);
+#define STORE_14(guest)
+#define STORE_15(guest)
+#define LOAD_1(guest) movq 8 * guest(%r12), %rcx;
+#define LOAD_2(guest) movq 8 * guest(%r12), %rdx;
+#define LOAD_6(guest) movq 8 * guest(%r12), %rsi;
+#define LOAD_7(guest) movq 8 * guest(%r12), %rdi;
+#define LOAD_8(guest) movq 8 * guest(%r12), %r8;
+#define LOAD_9(guest) movq 8 * guest(%r12), %r9;
+#define LOAD_11(guest) movq 8 * guest(%r12), %r11;
+#define LOAD_14(guest)
+#define LOAD_15(guest)
+#define STORE_CLOBBERED(position, guest, host) STORE_##host(guest)
+#define LOAD_CLOBBERED(position, guest, host) LOAD_##host(guest)
+
+    .text
+
+/* void tb_enter(struct vcpu *vcpu, const void *entry) */
+    .globl tb_enter
+    .hidden tb_enter
+    .type tb_enter, @function
+    .balign 16
+tb_enter:
+    .cfi_startproc
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
+    movq %rdi, %r12
+    movq %rsi, %rax
+    movq %rsp, VCPU_OFFSET_HOST_RSP(%r12)
+    stmxcsr VCPU_OFFSET_HOST_MXCSR(%r12)
+    ldmxcsr VCPU_OFFSET_MXCSR(%r12)
+    movq VCPU_OFFSET_MEMORY_BASE(%r12), %r13
+    TB_PINNED(LOAD_PINNED)
+    jmpq *%rax
+
+/* The thunks below run on tb_enter's frame and return from it. */
+    .globl tb_thunk_leave_tb
+    .hidden tb_thunk_leave_tb
+    .balign 16
+tb_thunk_leave_tb:
+    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
+    movl $VCPU_EXIT_TB_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
+    jmp tb_thunk_leave
+
+    .globl tb_thunk_promote
+    .hidden tb_thunk_promote
+    .balign 16
+tb_thunk_promote:
+    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
+    movl $VCPU_EXIT_PROMOTE_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
+    jmp tb_thunk_leave
+
+    .globl tb_thunk_indirect
+    .hidden tb_thunk_indirect
+    .balign 16
+tb_thunk_indirect:
+    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
+    movl $VCPU_EXIT_INDIRECT_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
+    /* fall through */
+
+    .globl tb_thunk_leave
+    .hidden tb_thunk_leave
+tb_thunk_leave:
+    TB_PINNED(STORE_PINNED)
+    stmxcsr VCPU_OFFSET_MXCSR(%r12)
+    /* fall through */
+
+/* The SIGSEGV handler resumes here after storing the guest's registers and MXCSR. */
+    .globl tb_fault_landing
+    .hidden tb_fault_landing
+tb_fault_landing:
+    ldmxcsr VCPU_OFFSET_HOST_MXCSR(%r12)
+    movq VCPU_OFFSET_HOST_RSP(%r12), %rsp
+    popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r15
+    popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r14
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r13
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r12
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
+    retq
+    .cfi_endproc
+    .size tb_enter, . - tb_enter
+
+/* EAX: enum vcpu_helper_index, arguments in vcpu->helper_arg; the result in RAX. Called with RSP 8
+ * modulo 16, so it is aligned at the call below. */
+    .globl tb_thunk_helper
+    .hidden tb_thunk_helper
+    .type tb_thunk_helper, @function
+    .balign 16
+tb_thunk_helper:
+    .cfi_startproc
+    TB_PINNED(STORE_CLOBBERED)
+    movl %eax, %eax
+    movq %r12, %rdi
+    movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
+    movq VCPU_OFFSET_HELPER_ARG + 8(%r12), %rdx
+    movq VCPU_OFFSET_HELPER_ARG + 16(%r12), %rcx
+    movq VCPU_OFFSET_HELPER_ARG + 24(%r12), %r8
+    callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
+    TB_PINNED(LOAD_CLOBBERED)
+    retq
+    .cfi_endproc
+    .size tb_thunk_helper, . - tb_thunk_helper
+
+    .section .note.GNU-stack, "", @progbits

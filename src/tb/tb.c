@@ -1,0 +1,436 @@
+/* The TB table: records, stubs, links, publication, dropping and flushing.
+ *
+ * Invariant: every live link's site holds the current entry of the TB it goes to (or that TB's stub
+ * when chaining is off), and every piece of dropped code begins with a jump to its TB's stub. */
+#include "src/tb/tb.h"
+
+#include "src/base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(offsetof(struct tb, entry) == TB_OFFSET_ENTRY, "tb offset");
+_Static_assert(offsetof(struct tb, pc) == TB_OFFSET_PC, "tb offset");
+_Static_assert(offsetof(struct tb, inline_cache) == TB_OFFSET_INLINE_CACHE, "tb offset");
+_Static_assert(offsetof(struct tb, heat) == TB_OFFSET_HEAT, "tb offset");
+
+enum { INITIAL_BUCKETS = 4096, PAGE_BUCKETS = 1024, PAGE_BITS = 12 };
+
+/* Code that was translated from one guest page. */
+struct tb_page_code {
+    struct tb_page_code *next;
+    struct tb_code *code;
+};
+struct tb_page {
+    struct tb_page *next;
+    uint64_t number; /* guest address >> PAGE_BITS */
+    struct tb_page_code *codes;
+};
+
+/* ---- records ---- */
+
+static uint32_t hash_pc(uint64_t pc, uint32_t mode)
+{
+    return (uint32_t)(((pc >> 1) ^ (uint64_t)mode << 40) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+static struct tb **bucket_of(struct tb_cache *cache, uint64_t pc, uint32_t mode)
+{
+    return &cache->buckets[hash_pc(pc, mode) & (cache->bucket_count - 1)];
+}
+
+struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode)
+{
+    for (struct tb *tb = *bucket_of(cache, pc, mode); tb; tb = tb->hash_next)
+        if (tb->pc == pc && tb->mode == mode)
+            return tb;
+    return NULL;
+}
+
+static void grow_buckets(struct tb_cache *cache)
+{
+    struct tb **old = cache->buckets;
+    uint32_t old_count = cache->bucket_count;
+    struct tb **grown = calloc((size_t)old_count * 2, sizeof *grown);
+    if (!grown)
+        return; /* longer chains, still right */
+    cache->buckets = grown;
+    cache->bucket_count = old_count * 2;
+    for (uint32_t i = 0; i < old_count; i++) {
+        for (struct tb *tb = old[i]; tb;) {
+            struct tb *next = tb->hash_next;
+            struct tb **bucket = bucket_of(cache, tb->pc, tb->mode);
+            tb->hash_next = *bucket;
+            *bucket = tb;
+            tb = next;
+        }
+    }
+    free(old);
+}
+
+/* lea rax,[rip+tb]; jmp [r12+thunk_leave_tb] */
+static bool emit_stub(struct tb_cache *cache, struct tb *tb)
+{
+    uint8_t *stub = code_alloc_stub(cache->memory);
+    if (!stub)
+        return false;
+    uint8_t *out = code_w(cache->memory, stub);
+    int32_t distance = (int32_t)((uint8_t *)tb - (stub + 7));
+    int32_t thunk = offsetof(struct vcpu, thunk_leave_tb);
+    memcpy(out, "\x48\x8d\x05", 3);
+    memcpy(out + 3, &distance, 4);
+    memcpy(out + 7, "\x41\xff\xa4\x24", 4);
+    memcpy(out + 11, &thunk, 4);
+    out[15] = 0xcc;
+    tb->stub = stub;
+    return true;
+}
+
+static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
+{
+    struct tb *tb = data_alloc(cache->memory, sizeof *tb, 64);
+    if (!tb || !emit_stub(cache, tb))
+        return NULL;
+    atomic_store_explicit(&tb->entry, tb->stub, memory_order_relaxed);
+    tb->pc = pc;
+    tb->mode = mode;
+    tb->tier = TB_TIER_NONE;
+    tb->requested_tier = TB_TIER_NONE;
+    tb->failed_tier = TB_TIER_COUNT;
+    atomic_store_explicit(&tb->inline_cache, cache->no_tb ? cache->no_tb : tb, memory_order_relaxed);
+    cache->stats.stubs++;
+    return tb;
+}
+
+struct tb *tb_reference(struct tb_cache *cache, uint64_t pc, uint32_t mode)
+{
+    struct tb *tb = tb_find(cache, pc, mode);
+    if (tb)
+        return tb;
+    tb = record_new(cache, pc, mode);
+    if (!tb)
+        return NULL;
+    if (cache->tb_count++ > cache->bucket_count)
+        grow_buckets(cache);
+    struct tb **bucket = bucket_of(cache, pc, mode);
+    tb->hash_next = *bucket;
+    *bucket = tb;
+    return tb;
+}
+
+void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
+{
+    if (!from->observed)
+        from->observed = arena_zalloc(&cache->arena, sizeof *from->observed);
+    struct tb_observed *observed = from->observed;
+    for (uint32_t i = 0; i < observed->count; i++)
+        if (observed->pc[i] == pc)
+            return;
+    if (observed->count < TB_MAX_OBSERVED)
+        observed->pc[observed->count++] = pc;
+}
+
+/* ---- links ---- */
+
+/* Replaces the four bytes at X address `site`, which lie inside one aligned 8-byte word, at once. */
+static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void *destination)
+{
+    uintptr_t word_address = (uintptr_t)site & ~(uintptr_t)7;
+    unsigned offset = (unsigned)((uintptr_t)site - word_address);
+    CHECK(offset <= 4, "a jump's displacement crosses an 8-byte word");
+    int32_t distance = (int32_t)((const uint8_t *)destination - (site + 4));
+    uint64_t *word = (uint64_t *)(void *)code_w(cache->memory, (void *)word_address);
+    uint64_t value = *word;
+    memcpy((uint8_t *)&value + offset, &distance, 4);
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* Turns the entry slot (aligned, begins with a 5-byte NOP or an earlier jump) into a jump. */
+static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const void *destination)
+{
+    CHECK(((uintptr_t)start & 7) == 0, "an entry slot is not aligned");
+    int32_t distance = (int32_t)((const uint8_t *)destination - (start + 5));
+    uint64_t *word = (uint64_t *)(void *)code_w(cache->memory, start);
+    uint64_t value = *word;
+    ((uint8_t *)&value)[0] = 0xe9;
+    memcpy((uint8_t *)&value + 1, &distance, 4);
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static void write_link(struct tb_cache *cache, const struct tb_link *link)
+{
+    const void *entry = link->to->stub;
+    if (cache->config.is_chaining)
+        entry = atomic_load_explicit(&link->to->entry, memory_order_relaxed);
+    switch (link->kind) {
+    case TB_LINK_JUMP:
+        patch_rel32(cache, link->site, entry);
+        break;
+    case TB_LINK_POINTER:
+        __atomic_store_n((const void **)(void *)link->site, entry, __ATOMIC_RELEASE);
+        break;
+    }
+    if (entry != link->to->stub)
+        cache->stats.links++;
+}
+
+void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
+             enum tb_link_kind kind)
+{
+    struct tb_link *link = arena_alloc(&cache->arena, sizeof *link);
+    *link = (struct tb_link){.next_incoming = to->incoming,
+                             .next_outgoing = from->outgoing,
+                             .to = to,
+                             .from = from,
+                             .site = site,
+                             .kind = kind};
+    to->incoming = link;
+    from->outgoing = link;
+    write_link(cache, link);
+}
+
+/* Rewrites all incoming links after entry changed; forgets dead ones. */
+static void rewrite_incoming(struct tb_cache *cache, struct tb *tb)
+{
+    for (struct tb_link **place = &tb->incoming; *place;) {
+        if ((*place)->is_dead) {
+            *place = (*place)->next_incoming;
+            continue;
+        }
+        write_link(cache, *place);
+        place = &(*place)->next_incoming;
+    }
+}
+
+/* ---- code ---- */
+
+struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier tier)
+{
+    struct tb_code *code = arena_zalloc(&cache->arena, sizeof *code);
+    code->tb = tb;
+    code->tier = (uint8_t)tier;
+    return code;
+}
+
+/* Keeps codes sorted by start. */
+static void record_code(struct tb_cache *cache, struct tb_code *code)
+{
+    if (cache->code_count == cache->code_capacity) {
+        uint32_t capacity = cache->code_capacity ? cache->code_capacity * 2 : 1024;
+        struct tb_code **grown = realloc(cache->codes, capacity * sizeof *grown);
+        CHECK(grown, "out of memory");
+        cache->codes = grown;
+        cache->code_capacity = capacity;
+    }
+    uint32_t at = cache->code_count++;
+    while (at > 0 && cache->codes[at - 1]->start > code->start) {
+        cache->codes[at] = cache->codes[at - 1];
+        at--;
+    }
+    cache->codes[at] = code;
+}
+
+void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
+{
+    struct tb *tb = code->tb;
+    if (tb->tier != TB_TIER_NONE)
+        cache->stats.swaps++;
+    tb->code[code->tier] = code;
+    tb->tier = (int8_t)code->tier;
+    if (code->tier != TB_TIER_0)
+        record_code(cache, code);
+    atomic_store_explicit(&tb->entry, entry, memory_order_release);
+    for (int tier = TB_TIER_1; tier < code->tier; tier++)
+        if (tb->code[tier])
+            patch_entry_slot(cache, tb->code[tier]->start, entry);
+    rewrite_incoming(cache, tb);
+}
+
+struct tb_code *tb_code_at(struct tb_cache *cache, const void *x_address)
+{
+    const uint8_t *address = x_address;
+    uint32_t low = 0, high = cache->code_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (cache->codes[middle]->start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return NULL;
+    struct tb_code *code = cache->codes[low - 1];
+    return address < code->start + code->size_bytes ? code : NULL;
+}
+
+/* ---- guest pages ---- */
+
+static struct tb_page **page_place(struct tb_cache *cache, uint64_t number)
+{
+    struct tb_page **place = &cache->pages[number & (PAGE_BUCKETS - 1)];
+    while (*place && (*place)->number != number)
+        place = &(*place)->next;
+    return place;
+}
+
+static void cover_page(struct tb_cache *cache, struct tb_code *code, uint64_t number)
+{
+    struct tb_page **place = page_place(cache, number);
+    if (!*place) {
+        *place = arena_zalloc(&cache->arena, sizeof **place);
+        (*place)->number = number;
+    }
+    struct tb_page *page = *place;
+    if (page->codes && page->codes->code == code)
+        return;
+    struct tb_page_code *entry = arena_alloc(&cache->arena, sizeof *entry);
+    *entry = (struct tb_page_code){page->codes, code};
+    page->codes = entry;
+}
+
+void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_t size_bytes)
+{
+    uint64_t last = (pc + (size_bytes ? size_bytes : 1) - 1) >> PAGE_BITS;
+    for (uint64_t number = pc >> PAGE_BITS; number <= last; number++)
+        cover_page(cache, code, number);
+}
+
+/* Takes all code of the TB out of service: everybody who comes here gets to the stub. */
+static void drop_tb(struct tb_cache *cache, struct tb *tb)
+{
+    atomic_store_explicit(&tb->entry, tb->stub, memory_order_release);
+    tb->tier = TB_TIER_NONE;
+    tb->requested_tier = TB_TIER_NONE;
+    tb->failed_tier = TB_TIER_COUNT;
+    for (int tier = 0; tier < TB_TIER_COUNT; tier++) {
+        struct tb_code *code = tb->code[tier];
+        if (!code)
+            continue;
+        code->is_dropped = true;
+        tb->code[tier] = NULL;
+        if (tier != TB_TIER_0)
+            patch_entry_slot(cache, code->start, tb->stub);
+        for (struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
+            link->is_dead = true;
+    }
+    rewrite_incoming(cache, tb);
+    cache->stats.dropped_tbs++;
+}
+
+static bool drop_page(struct tb_cache *cache, struct tb_page **place)
+{
+    struct tb_page *page = *place;
+    bool dropped = false;
+    for (struct tb_page_code *entry = page->codes; entry; entry = entry->next) {
+        if (entry->code->is_dropped)
+            continue;
+        drop_tb(cache, entry->code->tb);
+        dropped = true;
+    }
+    *place = page->next;
+    return dropped;
+}
+
+bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes)
+{
+    bool dropped = false;
+    uint64_t first = start >> PAGE_BITS, last = (start + size_bytes - 1) >> PAGE_BITS;
+    for (uint32_t bucket = 0; bucket < PAGE_BUCKETS && size_bytes; bucket++) {
+        for (struct tb_page **place = &cache->pages[bucket]; *place;) {
+            if ((*place)->number >= first && (*place)->number <= last)
+                dropped |= drop_page(cache, place);
+            else
+                place = &(*place)->next;
+        }
+    }
+    if (dropped)
+        cache->generation++;
+    return dropped;
+}
+
+/* ---- the cache ---- */
+
+void tb_cache_on_release(struct tb_cache *cache, enum tb_tier tier, tb_code_release *release,
+                         void *context)
+{
+    cache->release[tier] = release;
+    cache->release_context[tier] = context;
+}
+
+static void release_private(struct tb_cache *cache, struct tb_code *code)
+{
+    if (code && code->tier_private && cache->release[code->tier])
+        cache->release[code->tier](cache->release_context[code->tier], code);
+}
+
+/* Hands all private parts back to their tiers. Tier 0 code is found through the records. */
+static void release_all(struct tb_cache *cache)
+{
+    for (uint32_t i = 0; i < cache->code_count; i++)
+        release_private(cache, cache->codes[i]);
+    for (uint32_t i = 0; i < cache->bucket_count; i++)
+        for (struct tb *tb = cache->buckets[i]; tb; tb = tb->hash_next)
+            release_private(cache, tb->code[TB_TIER_0]);
+}
+
+/* The record that stands in empty inline caches: no pc equals its odd one. */
+static bool make_no_tb(struct tb_cache *cache)
+{
+    cache->no_tb = NULL;
+    cache->no_tb = record_new(cache, 1, 0);
+    return cache->no_tb != NULL;
+}
+
+void tb_flush(struct tb_cache *cache)
+{
+    release_all(cache);
+    code_memory_reset(cache->memory);
+    arena_reset(&cache->arena);
+    memset(cache->buckets, 0, cache->bucket_count * sizeof *cache->buckets);
+    memset(cache->pages, 0, PAGE_BUCKETS * sizeof(struct tb_page *));
+    cache->tb_count = 0;
+    cache->code_count = 0;
+    cache->generation++;
+    cache->stats.flushes++;
+    bool made = make_no_tb(cache);
+    CHECK(made, "an empty code memory has no room for a stub");
+}
+
+enum status tb_cache_create(const struct tb_cache_config *config, struct tb_cache **ret_cache,
+                            struct error *err)
+{
+    struct code_memory *memory;
+    enum status status = code_memory_create(config->code_limit_bytes, &memory, err);
+    if (status != STATUS_OK)
+        return status;
+    struct tb_cache *cache = calloc(1, sizeof *cache);
+    CHECK(cache, "out of memory");
+    cache->memory = memory;
+    cache->config = *config;
+    cache->bucket_count = INITIAL_BUCKETS;
+    cache->buckets = calloc(INITIAL_BUCKETS, sizeof *cache->buckets);
+    cache->pages = calloc(PAGE_BUCKETS, sizeof(struct tb_page *));
+    CHECK(cache->buckets && cache->pages, "out of memory");
+    arena_init(&cache->arena);
+    pthread_mutex_init(&cache->lock, NULL);
+    bool made = make_no_tb(cache);
+    CHECK(made, "an empty code memory has no room for a stub");
+    *ret_cache = cache;
+    return STATUS_OK;
+}
+
+void tb_cache_destroy(struct tb_cache **cache_place)
+{
+    struct tb_cache *cache = *cache_place;
+    if (!cache)
+        return;
+    release_all(cache);
+    code_memory_destroy(&cache->memory);
+    arena_fini(&cache->arena);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache->buckets);
+    free(cache->pages);
+    free(cache->codes);
+    free(cache);
+    *cache_place = NULL;
+}

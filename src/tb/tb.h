@@ -1,0 +1,167 @@
+/* Translation blocks, their table and their links.
+ *
+ * A TB record stands for one (guest pc, FP mode), translated or not. It is created when first
+ * referenced and lives until the whole cache is flushed. Each record has a stub: 16 bytes of code
+ * that leave to the exec loop with exit_tb set; `entry` is the stub until a tier provides code.
+ * Everything that jumps to a TB is a link in its incoming list and is patched when entry changes,
+ * so chaining is decided at translation time and a swap is seen by all predecessors.
+ *
+ * Locking: the cache's lock protects everything here except the fields marked otherwise. Generated
+ * code reads entry, pc, inline_cache and decrements heat without it. */
+#ifndef TIERCEL_TB_TB_H
+#define TIERCEL_TB_TB_H
+
+#include "src/base/arena.h"
+#include "src/tb/abi.h"
+#include "src/tb/code_memory.h"
+
+#include <pthread.h>
+
+enum tb_tier { TB_TIER_NONE = -1, TB_TIER_0, TB_TIER_1, TB_TIER_2, TB_TIER_3, TB_TIER_COUNT };
+
+/* Where a memory access of tier 1 lies, for the pc of a fault. */
+struct fault_point {
+    uint16_t code_offset;  /* of the accessing instruction, from the code's start */
+    uint16_t guest_offset; /* bytes from the TB's pc */
+};
+
+enum tb_link_kind {
+    TB_LINK_JUMP,    /* site: the rel32 of a jmp or jcc, its four bytes inside one aligned 8-byte word */
+    TB_LINK_POINTER, /* site: an aligned 8-byte word in near data that holds the entry */
+};
+
+struct tb_code;
+struct tb_link {
+    struct tb_link *next_incoming; /* of `to` */
+    struct tb_link *next_outgoing; /* of `from` */
+    struct tb *to;
+    struct tb_code *from;
+    uint8_t *site; /* X address */
+    enum tb_link_kind kind;
+    bool is_dead;  /* `from` was dropped: never write through it again */
+};
+
+/* One piece of generated code. Owner: the cache's arena, until the next flush. */
+struct tb_code {
+    struct tb *tb;           /* whose entry it serves */
+    const uint8_t *start;    /* X address */
+    uint32_t size_bytes;
+    uint8_t tier;            /* enum tb_tier */
+    bool is_dropped;
+    uint32_t guest_length;   /* guest instructions covered */
+    struct tb_link *outgoing;
+    const struct fault_point *faults; /* tier 1, sorted by code_offset; NULL elsewhere */
+    uint32_t fault_count;
+    /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */
+    bool (*fault_pc)(const struct tb_code *code, const void *x_address, uint64_t *ret_pc);
+    const void *(*fault_landing)(const struct tb_code *code, const void *x_address);
+    void *tier_private;      /* tier 0: its threaded code; tier 2: its resource tracker and tables */
+};
+
+enum { TB_MAX_OBSERVED = 12 };
+
+/* Destinations that the loop has seen for an indirect exit; a profile for regions. */
+struct tb_observed {
+    uint32_t count;
+    uint64_t pc[TB_MAX_OBSERVED];
+};
+
+struct tb {
+    _Atomic(const void *) entry;       /* X address; written under the lock, read by anyone */
+    uint64_t pc;                       /* constant; at offset 8, generated code compares it */
+    _Atomic(struct tb *) inline_cache; /* latest successor of this TB's indirect exit; written by
+                                          vcpu threads, never NULL */
+    _Atomic int32_t heat;              /* executions left until promotion; decremented by generated
+                                          code without lock prefix (a lost count is harmless) */
+    uint32_t mode;                     /* constant */
+    const void *stub;                  /* constant X address */
+    int8_t tier;                       /* enum tb_tier of entry */
+    int8_t requested_tier;             /* promotion under way to this tier, or NONE */
+    int8_t failed_tier;                /* lowest tier whose compile was rejected, or TIER_COUNT */
+    struct tb *hash_next;
+    struct tb_link *incoming;
+    struct tb_code *code[TB_TIER_COUNT]; /* the live code of each tier, or NULL */
+    uint32_t guest_size_bytes;         /* once translated */
+    uint32_t guest_length;
+    struct tb_observed *observed;      /* NULL until an indirect exit was looked up */
+};
+#define TB_OFFSET_ENTRY 0
+#define TB_OFFSET_PC 8
+#define TB_OFFSET_INLINE_CACHE 16
+#define TB_OFFSET_HEAT 24
+
+/* Frees the tier_private of code that a flush or the end of the cache takes away. */
+typedef void tb_code_release(void *context, struct tb_code *code);
+
+struct tb_cache_stats {
+    uint64_t links;         /* direct jumps and slots chained to code */
+    uint64_t swaps;         /* entry changes from one tier's code to another's */
+    uint64_t flushes;       /* whole-cache evictions */
+    uint64_t dropped_tbs;   /* invalidated because their guest code changed */
+    uint64_t stubs;
+};
+
+struct tb_cache_config {
+    size_t code_limit_bytes;
+    bool is_chaining; /* false: links stay on stubs */
+};
+
+struct tb_cache {
+    pthread_mutex_t lock;
+    struct code_memory *memory;
+    struct tb **buckets;
+    uint32_t bucket_count;  /* a power of two */
+    uint32_t tb_count;
+    struct tb *no_tb;       /* a record that no pc equals: the empty inline cache */
+    struct arena arena;     /* links, tb_code, page lists; reset by a flush */
+    struct tb_code **codes; /* all code of tiers 1-3, sorted by address */
+    uint32_t code_count, code_capacity;
+    uint64_t generation;    /* grows with every flush and every drop */
+    struct tb_page **pages; /* hash of guest pages that hold translated code */
+    struct tb_cache_stats stats;
+    struct tb_cache_config config; /* constant */
+    tb_code_release *release[TB_TIER_COUNT];
+    void *release_context[TB_TIER_COUNT];
+};
+
+enum status tb_cache_create(const struct tb_cache_config *config, struct tb_cache **ret_cache,
+                            struct error *err);
+void tb_cache_destroy(struct tb_cache **cache);
+
+static inline void tb_lock(struct tb_cache *cache) { pthread_mutex_lock(&cache->lock); }
+static inline void tb_unlock(struct tb_cache *cache) { pthread_mutex_unlock(&cache->lock); }
+
+/* The record of (pc, mode), or NULL. */
+struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode);
+/* The same, created with a stub when missing; NULL when code memory is full. */
+struct tb *tb_reference(struct tb_cache *cache, uint64_t pc, uint32_t mode);
+
+/* Notes that the indirect exit of `from` went to pc. */
+void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc);
+
+/* A zeroed tb_code of this tier for tb, in the cache's arena; not yet visible. */
+struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier tier);
+/* Registers that the link site of `from` goes to `to` and writes the current entry into it. */
+void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
+             enum tb_link_kind kind);
+/* Makes `code` the current code of its TB: records it, stores `entry` (code->start for tiers 1-3;
+ * for tier 0 the TB's stub, so that others come back to the loop), patches every incoming link and
+ * the entry slot of the TB's other code. An entry slot is the aligned 8-byte word at code->start,
+ * which begins with one 5-byte NOP; tiers 1-3 provide it. */
+void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry);
+/* Notes that code was translated from guest bytes [pc, pc + size). */
+void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_t size_bytes);
+
+/* Drops all code that was translated from guest bytes in [start, start + size). True if any. */
+bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes);
+/* Drops everything: records, code, links. No thread may be inside generated code. */
+void tb_flush(struct tb_cache *cache);
+
+/* The live or dropped code that contains this X address, or NULL. */
+struct tb_code *tb_code_at(struct tb_cache *cache, const void *x_address);
+
+/* Registers the hook of a tier; called with the lock held, only for code with tier_private. */
+void tb_cache_on_release(struct tb_cache *cache, enum tb_tier tier, tb_code_release *release,
+                         void *context);
+
+#endif

@@ -1,0 +1,67 @@
+/* What a tier is to the rest: a compiler from IR to something that serves a TB. */
+#ifndef TIERCEL_TB_TIER_H
+#define TIERCEL_TB_TIER_H
+
+#include "src/ir/region.h"
+#include "src/tb/tb.h"
+
+struct tier_options {
+    bool is_counting_heat; /* tier 1: decrement tb->heat at entry and leave by thunk_promote when it
+                              becomes negative; tier 2: the same with the region's own counter */
+    bool is_counting_stats; /* maintain vcpu->counter[] */
+    bool is_polling_chunked; /* tier 2: innermost call-free loops poll every 256 iterations */
+    bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
+    bool is_caching_inline; /* inline caches at indirect exits */
+    bool is_caching_jumps;  /* jump cache in generated code */
+    bool is_precise;        /* tier 2: guest state is exact at a fault */
+    bool is_verifying;      /* tier 2: run LLVM's verifier on each module */
+};
+
+/* Text dumps of one compile; NULL members are not wanted. */
+struct tier_dump {
+    FILE *x64;  /* tier 1: bytes and addresses of the emitted code */
+    FILE *llvm; /* tier 2: LLVM IR after optimisation */
+    FILE *assembly; /* tier 2: host assembly */
+};
+
+struct tier_job {
+    struct tb_cache *cache;
+    struct tb *tb;
+    const struct ir_block *block;   /* tiers 0 and 1 */
+    const struct ir_region *region; /* tiers 2 and 3 */
+    enum tb_tier level;
+    int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
+    uint64_t generation;            /* of the cache when the region was formed: when it has changed
+                                       at link time the result is not installed */
+    struct tier_dump dump;
+};
+
+struct tier {
+    const char *name;
+    /* Compiles the job and publishes the result (tb_code_new, tb_link, tb_cover, tb_publish).
+     * Tiers 0 and 1 are called with the cache's lock held. Tier 2 is called without it, on a
+     * compile thread, and takes it for linking and publishing only; when the cache's generation is
+     * no longer job->generation by then, the result is discarded and STATUS_STALE returned.
+     * STATUS_CODE_FULL: the caller flushes and tries again. STATUS_REJECTED: never again for this
+     * TB; err says why. */
+    enum status (*compile)(struct tier *tier, const struct tier_job *job, struct error *err);
+    /* Tier 0 only: interprets from tb on until another tier must take over; sets the vcpu's exit
+     * fields as generated code does. */
+    void (*run)(struct tier *tier, struct vcpu *vcpu, struct tb *tb);
+    void (*destroy)(struct tier *tier);
+    /* Further state follows in each tier's own structure. */
+};
+
+struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *options);
+struct tier *tier1_create(struct tb_cache *cache, const struct tier_options *options);
+
+/* Tier 2 lives in a module of its own, opened when the first region is to be compiled; this is its
+ * only exported symbol. One instance serves one compile thread. */
+struct tier2_config {
+    struct tb_cache *cache;
+    struct tier_options options;
+};
+typedef struct tier *tiercel_tier2_create_fn(const struct tier2_config *config, struct error *err);
+#define TIER2_CREATE_SYMBOL "tiercel_tier2_create"
+
+#endif

@@ -1,0 +1,103 @@
+/* The vcpu record: initial state, its thunks and helpers, and the offsets that generated code
+ * relies on. */
+#include "src/tb/abi.h"
+
+#include "src/ir/fp.h"
+
+#include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+_Static_assert(offsetof(struct vcpu, reg) == 0, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, pc) == VCPU_OFFSET_PC, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, pending) == VCPU_OFFSET_PENDING, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, exit_reason) == VCPU_OFFSET_EXIT_REASON, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, exit_tb) == VCPU_OFFSET_EXIT_TB, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, mxcsr) == VCPU_OFFSET_MXCSR, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, host_mxcsr) == VCPU_OFFSET_HOST_MXCSR, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, memory_base) == VCPU_OFFSET_MEMORY_BASE, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, helper_arg) == VCPU_OFFSET_HELPER_ARG, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_OFFSET_HOST_RSP, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, helper) == VCPU_OFFSET_HELPER, "vcpu offset");
+
+/* enter.S; not functions to be called from C. */
+extern const char tb_thunk_leave[], tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[],
+    tb_thunk_helper[];
+
+static uint64_t helper_fp(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc)
+{
+    (void)vcpu;
+    return fp_eval((enum ir_op)(desc & 0xff), (enum ir_type)(desc >> 8 & 0xff),
+                   (enum ir_type)(desc >> 16 & 0xff), (enum ir_rounding)(desc >> 24 & 0xff), a, b, c);
+}
+
+static uint64_t helper_eval(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc)
+{
+    (void)vcpu;
+    return ir_eval((enum ir_op)(desc & 0xff), (enum ir_type)(desc >> 8 & 0xff),
+                   ir_type_width[desc >> 16 & 0xff], a, b, c, 0);
+}
+
+/* MXCSR rounds as frm says in mode 0; in the other modes it is set to nearest and every operation
+ * names its rounding. */
+static uint32_t mxcsr_for_frm(uint32_t mxcsr, uint32_t frm)
+{
+    return fp_mxcsr_with_rounding(mxcsr, tb_mode_of_frm(frm) == 0 ? frm : IR_RM_RNE);
+}
+
+static uint64_t helper_set_frm(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc)
+{
+    (void)b, (void)c, (void)desc;
+    uint32_t old_mode = tb_mode_of_frm(vcpu->frm);
+    vcpu->frm = a & 7;
+    fp_write_mxcsr(mxcsr_for_frm(fp_read_mxcsr(), vcpu->frm));
+    return tb_mode_of_frm(vcpu->frm) != old_mode;
+}
+
+/* time counts 100 ns steps; cycle and instret count the host's time stamp. */
+static uint64_t helper_get_counter(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c,
+                                   uint64_t desc)
+{
+    (void)vcpu, (void)b, (void)c, (void)desc;
+    if (a != IR_COUNTER_TIME)
+        return __rdtsc();
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
+}
+
+uint32_t vcpu_fcsr(const struct vcpu *vcpu)
+{
+    return vcpu->frm << 5 | fp_flags_of_mxcsr(vcpu->mxcsr);
+}
+
+void vcpu_set_fcsr(struct vcpu *vcpu, uint32_t fcsr)
+{
+    vcpu->frm = fcsr >> 5 & 7;
+    vcpu->mxcsr = mxcsr_for_frm(fp_mxcsr_with_flags(vcpu->mxcsr, fcsr & 31), vcpu->frm);
+    vcpu_flush_jump_cache(vcpu);
+}
+
+void vcpu_flush_jump_cache(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; i < JUMP_CACHE_SIZE; i++)
+        vcpu->jump_cache[i].pc = 1;
+}
+
+void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
+{
+    memset(vcpu, 0, sizeof *vcpu);
+    vcpu->memory_base = memory_base;
+    vcpu->mxcsr = FP_MXCSR_DEFAULT;
+    vcpu->reservation_address = UINT64_MAX;
+    vcpu->thunk_leave = tb_thunk_leave;
+    vcpu->thunk_leave_tb = tb_thunk_leave_tb;
+    vcpu->thunk_promote = tb_thunk_promote;
+    vcpu->thunk_indirect = tb_thunk_indirect;
+    vcpu->thunk_helper = tb_thunk_helper;
+    vcpu->helper[HELPER_FP] = helper_fp;
+    vcpu->helper[HELPER_EVAL] = helper_eval;
+    vcpu->helper[HELPER_SET_FRM] = helper_set_frm;
+    vcpu->helper[HELPER_GET_COUNTER] = helper_get_counter;
+    vcpu_flush_jump_cache(vcpu);
+}
