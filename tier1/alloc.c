@@ -1,0 +1,561 @@
+/* The register cache: where each value is, and who gets a register when none is free.
+ *
+ * Four integer registers and all XMM registers are scratch. A pinned register belongs to its guest
+ * register; a value that is about to be set there may occupy it a little earlier (plan.c's hints).
+ * When scratch runs out the value whose next use is furthest leaves its register: it is dropped
+ * when a guest register's memory, a spill slot or a constant can bring it back, else spilled.
+ * Invariants: homes of v contains g exactly when arch[g] is v; gpr_owner[r] is live only while the
+ * value really is in r. */
+#include "tier1/emit.h"
+
+#include "src/base/check.h"
+
+#include <string.h>
+
+enum {
+    SCRATCH = 1 << X64_RAX | 1 << X64_RBX | 1 << X64_RBP | 1 << X64_R10,
+    CALL_CLOBBERED = 1 << X64_RAX | 1 << X64_R10,
+    ALL_XMM = 0xffff,
+};
+
+void t1_alloc_begin(struct t1 *t)
+{
+    memset(t->gpr_owner, 0xff, sizeof t->gpr_owner);
+    memset(t->xmm_owner, 0xff, sizeof t->xmm_owner);
+    memset(t->arch, 0xff, sizeof t->arch);
+    t->gpr_free = SCRATCH;
+    t->xmm_free = ALL_XMM;
+    t->gpr_locked = 0;
+    t->xmm_locked = 0;
+    t->spill_free = UINT32_MAX;
+}
+_Static_assert(VCPU_SPILL_SLOTS == 32, "spill_free has a bit for each slot");
+
+static bool is_scratch(unsigned reg)
+{
+    return reg < 16 && SCRATCH >> reg & 1;
+}
+
+/* ---- places of values ---- */
+
+struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    if (v->spill != T1_NO_SPILL)
+        return x64_at(TB_HOST_VCPU, (int32_t)offsetof(struct vcpu, spill) + 8 * v->spill);
+    uint64_t in_memory = v->homes & ~t->pinned;
+    if (in_memory)
+        return x64_at(TB_HOST_VCPU, 8 * __builtin_ctzll(in_memory));
+    return x64_at(X64_NO_REG, 0);
+}
+
+static bool has_memory(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    return v->spill != T1_NO_SPILL || v->homes & ~t->pinned;
+}
+
+/* True when the value can be had again without its register. */
+static bool is_recoverable(const struct t1 *t, ir_ref value)
+{
+    return has_memory(t, value) || t1_is_const(t, value);
+}
+
+static bool take_spill_slot(struct t1 *t, ir_ref value)
+{
+    if (t->spill_free == 0) {
+        t->trouble = "more values are live at once than there are spill slots";
+        return false;
+    }
+    unsigned slot = (unsigned)__builtin_ctz(t->spill_free);
+    t->spill_free &= t->spill_free - 1;
+    t->values[value].spill = (uint8_t)slot;
+    return true;
+}
+
+static void set_gpr(struct t1 *t, ir_ref value, unsigned reg)
+{
+    t->gpr_owner[reg] = value;
+    t->values[value].gpr = (uint8_t)reg;
+    t->gpr_free &= ~(1u << reg);
+}
+
+static void set_xmm(struct t1 *t, ir_ref value, unsigned reg)
+{
+    t->xmm_owner[reg] = value;
+    t->values[value].xmm = (uint8_t)reg;
+    t->xmm_free &= ~(1u << reg);
+}
+
+static void free_scratch(struct t1 *t, unsigned reg)
+{
+    t->gpr_owner[reg] = IR_NONE;
+    t->gpr_free |= 1u << reg;
+}
+
+/* Takes a live value out of scratch register reg into memory. */
+static void evict_gpr(struct t1 *t, unsigned reg)
+{
+    ir_ref value = t->gpr_owner[reg];
+    if (!is_recoverable(t, value) && take_spill_slot(t, value))
+        x64_store(&t->x, t1_memory_of(t, value), reg);
+    t->values[value].gpr = X64_NO_REG;
+    free_scratch(t, reg);
+}
+
+static bool is_double(const struct t1 *t, ir_ref value)
+{
+    return t->nodes[value].type == IR_F64;
+}
+
+static void evict_xmm(struct t1 *t, unsigned reg)
+{
+    ir_ref value = t->xmm_owner[reg];
+    if (!is_recoverable(t, value) && take_spill_slot(t, value))
+        t1_store_xmm(t, t1_memory_of(t, value), reg, is_double(t, value));
+    t->values[value].xmm = X64_NO_REG;
+    t->xmm_owner[reg] = IR_NONE;
+    t->xmm_free |= 1u << reg;
+}
+
+/* The register among `candidates` (all owned by live values) whose value is used last. */
+static unsigned furthest(const struct t1 *t, const ir_ref *owner, uint32_t candidates)
+{
+    CHECK(candidates, "tier 1 ran out of registers within one operation");
+    unsigned best = (unsigned)__builtin_ctz(candidates);
+    for (uint32_t rest = candidates & (candidates - 1); rest; rest &= rest - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(rest);
+        if (t->values[owner[reg]].next_use > t->values[owner[best]].next_use)
+            best = reg;
+    }
+    return best;
+}
+
+static unsigned alloc_gpr(struct t1 *t)
+{
+    uint32_t candidates = t->gpr_free & ~t->gpr_locked;
+    unsigned reg;
+    if (candidates) {
+        reg = 31 - (unsigned)__builtin_clz(candidates); /* RAX, which others need, last */
+    } else {
+        reg = furthest(t, t->gpr_owner, SCRATCH & ~t->gpr_locked);
+        evict_gpr(t, reg);
+    }
+    t->gpr_locked |= 1u << reg;
+    return reg;
+}
+
+static unsigned alloc_xmm(struct t1 *t)
+{
+    uint32_t candidates = t->xmm_free & ~t->xmm_locked;
+    unsigned reg;
+    if (candidates) {
+        reg = (unsigned)__builtin_ctz(candidates);
+    } else {
+        reg = furthest(t, t->xmm_owner, ALL_XMM & ~t->xmm_locked);
+        evict_xmm(t, reg);
+    }
+    t->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+unsigned t1_temp_gpr(struct t1 *t)
+{
+    return alloc_gpr(t);
+}
+
+unsigned t1_temp_xmm(struct t1 *t)
+{
+    return alloc_xmm(t);
+}
+
+void t1_unlock_gpr(struct t1 *t, unsigned reg)
+{
+    t->gpr_locked &= ~(1u << reg);
+}
+
+/* ---- node by node ---- */
+
+void t1_node_begin(struct t1 *t, const struct t1_node *node)
+{
+    for (unsigned k = 0; k < node->count; k++)
+        t->values[node->operand[k]].next_use = node->next[k];
+}
+
+static void release(struct t1 *t, ir_ref value)
+{
+    struct t1_value *v = &t->values[value];
+    if (is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value)
+        free_scratch(t, v->gpr);
+    if (v->xmm != X64_NO_REG && t->xmm_owner[v->xmm] == value) {
+        t->xmm_owner[v->xmm] = IR_NONE;
+        t->xmm_free |= 1u << v->xmm;
+    }
+    if (v->spill != T1_NO_SPILL) {
+        t->spill_free |= 1u << v->spill;
+        v->spill = T1_NO_SPILL;
+    }
+}
+
+void t1_node_end(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    for (unsigned k = 0; k < node->count; k++)
+        if (node->next[k] == IR_NONE)
+            release(t, node->operand[k]);
+    if (t->values[ref].next_use == IR_NONE)
+        release(t, ref);
+    t->gpr_locked = 0;
+    t->xmm_locked = 0;
+}
+
+/* ---- operands ---- */
+
+static void load_gpr(struct t1 *t, ir_ref value, unsigned reg)
+{
+    if (t1_is_const(t, value))
+        x64_mov_ri(&t->x, reg, t->nodes[value].imm);
+    else
+        x64_load(&t->x, reg, t1_memory_of(t, value));
+}
+
+unsigned t1_use_gpr(struct t1 *t, ir_ref value)
+{
+    unsigned reg = t->values[value].gpr;
+    if (reg == X64_NO_REG) {
+        CHECK(is_recoverable(t, value), "a value is nowhere");
+        reg = alloc_gpr(t);
+        load_gpr(t, value, reg);
+        set_gpr(t, value, reg);
+    }
+    t->gpr_locked |= 1u << reg;
+    return reg;
+}
+
+/* True when the constant can be an immediate of an operation of this width. */
+static bool fits_immediate(uint64_t value, unsigned width)
+{
+    return width < 64 || (int64_t)value == (int32_t)value;
+}
+
+struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allows_immediate)
+{
+    const struct t1_value *v = &t->values[value];
+    uint64_t imm = t->nodes[value].imm;
+    if (allows_immediate && t1_is_const(t, value) && fits_immediate(imm, width))
+        return (struct x64_operand){X64_IMM, 0, (int32_t)imm};
+    if (v->gpr == X64_NO_REG && v->next_use == IR_NONE && has_memory(t, value)) {
+        struct x64_mem mem = t1_memory_of(t, value);
+        return (struct x64_operand){X64_MEM, mem.base, mem.disp};
+    }
+    return x64_reg_operand(t1_use_gpr(t, value));
+}
+
+static void load_float_const(struct t1 *t, ir_ref value, unsigned reg)
+{
+    unsigned temp = alloc_gpr(t);
+    x64_mov_ri(&t->x, temp, t->nodes[value].imm);
+    t1_move_gpr_to_xmm(t, reg, temp, is_double(t, value));
+    t1_unlock_gpr(t, temp);
+}
+
+unsigned t1_use_xmm(struct t1 *t, ir_ref value)
+{
+    unsigned reg = t->values[value].xmm;
+    if (reg == X64_NO_REG) {
+        CHECK(is_recoverable(t, value), "a float value is nowhere");
+        reg = alloc_xmm(t);
+        if (t1_is_const(t, value))
+            load_float_const(t, value, reg);
+        else
+            t1_load_xmm(t, reg, t1_memory_of(t, value), is_double(t, value));
+        set_xmm(t, value, reg);
+    }
+    t->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+struct x64_operand t1_use_xmm_operand(struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    if (v->xmm == X64_NO_REG && v->next_use == IR_NONE && has_memory(t, value)) {
+        struct x64_mem mem = t1_memory_of(t, value);
+        return (struct x64_operand){X64_MEM, mem.base, mem.disp};
+    }
+    return x64_reg_operand(t1_use_xmm(t, value));
+}
+
+/* ---- results ---- */
+
+void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg)
+{
+    set_gpr(t, ref, reg);
+    t->gpr_locked |= 1u << reg;
+}
+
+static bool dies_in_scratch(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    return v->next_use == IR_NONE && is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value;
+}
+
+unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
+{
+    unsigned reg = t1_home_gpr(t, ref);
+    if (reg == X64_NO_REG) {
+        if (a != IR_NONE && dies_in_scratch(t, a))
+            reg = t->values[a].gpr;
+        else if (b != IR_NONE && dies_in_scratch(t, b))
+            reg = t->values[b].gpr;
+        else
+            reg = alloc_gpr(t);
+    }
+    t1_bind_gpr(t, ref, reg);
+    return reg;
+}
+
+static bool dies_in_xmm(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    return v->next_use == IR_NONE && v->xmm != X64_NO_REG && t->xmm_owner[v->xmm] == value;
+}
+
+unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
+{
+    unsigned reg;
+    if (a != IR_NONE && dies_in_xmm(t, a))
+        reg = t->values[a].xmm;
+    else if (b != IR_NONE && dies_in_xmm(t, b))
+        reg = t->values[b].xmm;
+    else
+        reg = alloc_xmm(t);
+    set_xmm(t, ref, reg);
+    t->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+void t1_take_gpr(struct t1 *t, unsigned reg)
+{
+    CHECK(!(t->gpr_locked >> reg & 1), "a fixed register is already in use");
+    t->gpr_locked |= 1u << reg;
+    if (t->gpr_free >> reg & 1)
+        return;
+    ir_ref value = t->gpr_owner[reg];
+    if (t1_is_live(t, value) && !(t->gpr_free & ~t->gpr_locked)) {
+        evict_gpr(t, reg);
+        return;
+    }
+    unsigned other = alloc_gpr(t); /* also for an operand that dies here: it is still to be read */
+    t1_unlock_gpr(t, other);
+    x64_mov_rr(&t->x, other, reg);
+    free_scratch(t, reg);
+    set_gpr(t, value, other);
+}
+
+/* ---- pinned registers ---- */
+
+static void drop_arch(struct t1 *t, unsigned guest)
+{
+    if (t->arch[guest] != IR_NONE)
+        t->values[t->arch[guest]].homes &= ~(UINT64_C(1) << guest);
+    t->arch[guest] = IR_NONE;
+}
+
+/* Before pinned register `host` of guest register `guest` gets another value: keeps what is live in
+ * it, and forgets the guest register's value. */
+static void vacate_home(struct t1 *t, unsigned host, unsigned guest)
+{
+    ir_ref value = t->gpr_owner[host];
+    drop_arch(t, guest);
+    t->gpr_owner[host] = IR_NONE;
+    if (!t1_is_live(t, value) || t->values[value].gpr != host)
+        return;
+    uint64_t pinned_homes = t->values[value].homes & t->pinned;
+    t->values[value].gpr = X64_NO_REG;
+    if (pinned_homes) {
+        t->values[value].gpr = t->host_of[__builtin_ctzll(pinned_homes)];
+    } else if (!is_recoverable(t, value)) {
+        unsigned reg = alloc_gpr(t);
+        x64_mov_rr(&t->x, reg, host);
+        set_gpr(t, value, reg);
+        t1_unlock_gpr(t, reg);
+    }
+}
+
+unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
+{
+    ir_ref setter = t->nodes[ref].hint;
+    if (setter == IR_NONE)
+        return X64_NO_REG;
+    unsigned guest = (unsigned)t->nodes[setter].imm, host = t->host_of[guest];
+    ir_ref owner = t->gpr_owner[host];
+    if (t1_is_live(t, owner) && t->values[owner].next_use <= setter)
+        return X64_NO_REG; /* the old value will be dead in time: a move then is as good */
+    vacate_home(t, host, guest);
+    return host;
+}
+
+/* ---- get_reg and set_reg ---- */
+
+/* The guest register's memory or pinned register holds a live value of the other class, or this is
+ * a float in an integer register: the result gets a register of its own. */
+static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    bool is_pinned = t->pinned >> node->imm & 1;
+    unsigned host = t->host_of[node->imm];
+    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * node->imm));
+    if (t1_is_float(t, ref)) {
+        unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+        if (is_pinned)
+            t1_move_gpr_to_xmm(t, reg, host, true);
+        else
+            t1_load_xmm(t, reg, mem, true);
+    } else {
+        unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+        if (is_pinned)
+            x64_mov_rr(&t->x, reg, host);
+        else
+            x64_load(&t->x, reg, mem);
+    }
+}
+
+/* A pinned register is its own value; the others are loaded when first used. */
+void t1_emit_get_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    unsigned guest = (unsigned)node->imm;
+    bool is_pinned = t->pinned >> guest & 1;
+    if (t1_is_live(t, t->arch[guest]) || (is_pinned && t1_is_float(t, ref))) {
+        read_private(t, ref, node);
+        return;
+    }
+    drop_arch(t, guest);
+    t->arch[guest] = ref;
+    t->values[ref].homes = UINT64_C(1) << guest;
+    if (is_pinned) {
+        t->values[ref].gpr = t->host_of[guest];
+        t->gpr_owner[t->host_of[guest]] = ref;
+    }
+}
+
+static void note_arch(struct t1 *t, unsigned guest, ir_ref value)
+{
+    t->arch[guest] = value;
+    t->values[value].homes |= UINT64_C(1) << guest;
+}
+
+static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
+{
+    unsigned host = t->host_of[guest];
+    struct t1_value *v = &t->values[value];
+    if (v->gpr == host && t->gpr_owner[host] == value) { /* computed in place */
+        drop_arch(t, guest);
+        note_arch(t, guest, value);
+        return;
+    }
+    if (t1_is_float(t, value)) {
+        unsigned xmm = t1_use_xmm(t, value);
+        vacate_home(t, host, guest);
+        t1_move_xmm_to_gpr(t, host, xmm, true);
+        return;
+    }
+    if (v->gpr != X64_NO_REG)
+        t->gpr_locked |= 1u << v->gpr;
+    vacate_home(t, host, guest);
+    if (v->gpr == X64_NO_REG)
+        load_gpr(t, value, host);
+    else
+        x64_mov_rr(&t->x, host, v->gpr);
+    if (is_scratch(v->gpr))
+        free_scratch(t, v->gpr);
+    v->gpr = (uint8_t)host;
+    t->gpr_owner[host] = value;
+    note_arch(t, guest, value);
+}
+
+/* Before the memory of `guest` is overwritten: keeps a live value that is nowhere else. */
+static void vacate_memory(struct t1 *t, unsigned guest)
+{
+    ir_ref old = t->arch[guest];
+    if (t1_is_live(t, old)) {
+        const struct t1_value *v = &t->values[old];
+        bool is_elsewhere = v->gpr != X64_NO_REG || v->xmm != X64_NO_REG ||
+                            v->spill != T1_NO_SPILL || v->homes & (v->homes - 1) ||
+                            t1_is_const(t, old);
+        if (!is_elsewhere && t1_is_float(t, old))
+            t1_use_xmm(t, old);
+        else if (!is_elsewhere)
+            t1_use_gpr(t, old);
+    }
+    drop_arch(t, guest);
+}
+
+static void set_memory_float(struct t1 *t, unsigned guest, ir_ref value)
+{
+    unsigned xmm = t1_use_xmm(t, value);
+    vacate_memory(t, guest);
+    t1_store_xmm(t, x64_at(TB_HOST_VCPU, (int32_t)(8 * guest)), xmm, true);
+    if (t->host_of[guest] != X64_NO_REG)
+        t1_move_xmm_to_gpr(t, t->host_of[guest], xmm, true);
+}
+
+/* When pinning is off the host register is written as well: it is what leaves at an exit. */
+static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
+{
+    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
+    struct x64_operand source;
+    if (t1_is_const(t, value) && fits_immediate(t->nodes[value].imm, 64))
+        source = (struct x64_operand){X64_IMM, 0, (int32_t)t->nodes[value].imm};
+    else
+        source = x64_reg_operand(t1_use_gpr(t, value));
+    vacate_memory(t, guest);
+    if (source.kind == X64_IMM)
+        x64_store_i(&t->x, mem, 64, source.value);
+    else
+        x64_store(&t->x, mem, source.reg);
+    if (t->host_of[guest] != X64_NO_REG)
+        x64_mov_ro(&t->x, t->host_of[guest], source);
+}
+
+static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
+{
+    unsigned xmm = t1_use_xmm(t, value);
+    vacate_memory(t, guest);
+    int32_t disp = (int32_t)(8 * guest);
+    t1_store_xmm(t, x64_at(TB_HOST_VCPU, disp), xmm, false);
+    x64_store_i(&t->x, x64_at(TB_HOST_VCPU, disp + 4), 32, -1);
+}
+
+void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    unsigned guest = (unsigned)node->imm;
+    ir_ref value = node->operand[0];
+    if (node->flags & T1_BOXED) {
+        set_boxed(t, guest, value);
+        return;
+    }
+    if (t->pinned >> guest & 1) {
+        set_pinned(t, guest, value);
+        return;
+    }
+    if (t1_is_float(t, value))
+        set_memory_float(t, guest, value);
+    else
+        set_memory(t, guest, value);
+    note_arch(t, guest, value);
+}
+
+/* ---- calls ---- */
+
+void t1_spill_for_call(struct t1 *t)
+{
+    for (uint32_t rest = CALL_CLOBBERED & ~t->gpr_free; rest; rest &= rest - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(rest);
+        if (t1_is_live(t, t->gpr_owner[reg]))
+            evict_gpr(t, reg);
+    }
+    for (uint32_t rest = ALL_XMM & ~t->xmm_free; rest; rest &= rest - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(rest);
+        if (t1_is_live(t, t->xmm_owner[reg]))
+            evict_xmm(t, reg);
+    }
+}

@@ -1,0 +1,206 @@
+/* The state of one tier 1 compile and what its parts offer each other.
+ *
+ * plan.c copies the block into nodes, shares what is the same value, folds operations into their
+ * only user, and notes every value's next use. emit_*.c then emit the nodes in order, asking
+ * alloc.c for registers. A value can be in a host register, in a spill slot, and in guest registers
+ * ("homes") at once; guest registers that are pinned are host registers themselves.
+ *
+ * Invariant: at each node that can leave or fault, every guest register is in its place. */
+#ifndef TIERCEL_TIER1_EMIT_H
+#define TIERCEL_TIER1_EMIT_H
+
+#include "src/tb/tier.h"
+#include "tier1/x64.h"
+
+/* Host instructions beyond the x86-64 baseline that are used when present. */
+enum t1_feature {
+    T1_BMI1 = 1,
+    T1_BMI2 = 2,
+    T1_LZCNT = 4,
+    T1_POPCNT = 8,
+    T1_AVX = 16,
+    T1_FMA = 32,
+};
+unsigned t1_host_features(void);
+
+/* How a node differs from the IR instruction it came from. */
+enum t1_node_flags {
+    T1_SKIP = 1,     /* nothing to emit: an alias, unused, or folded into its user */
+    T1_FUSED = 2,    /* exit_if, exit_trap_if, select: the condition is compare(x, y) by cond, width */
+    T1_TEST = 4,     /* with T1_FUSED: x & y against zero */
+    T1_LEA = 8,      /* add: operand[1] is shifted left by cond */
+    T1_ANDN = 16,    /* and: ~operand[0] & operand[1] */
+    T1_BOXED = 32,   /* set_reg: operand[0] is an f32 to be boxed */
+    T1_NEG_PRODUCT = 64, /* fmadd: -(a * b) + c */
+    T1_NEG_ADDEND = 128, /* fmadd: a * b - c */
+};
+
+enum { T1_MAX_OPERANDS = 4 };
+
+/* One IR instruction, planned. */
+struct t1_node {
+    uint8_t op, type;
+    uint8_t flags; /* enum t1_node_flags */
+    uint8_t count; /* operands that are values */
+    uint8_t width; /* of IR operand a, or of the fused compare */
+    uint8_t cond;  /* enum x64_cc of a fused compare; the shift of T1_LEA */
+    ir_ref operand[T1_MAX_OPERANDS]; /* canonical values; beyond count the raw field of the IR */
+    ir_ref next[T1_MAX_OPERANDS];    /* each operand's next use after this node, or IR_NONE */
+    ir_ref hint;   /* the set_reg whose pinned register this value should be computed in */
+    uint64_t imm;
+};
+
+/* Where one value is. */
+struct t1_value {
+    uint64_t homes;    /* guest registers that hold exactly this value */
+    ir_ref next_use;   /* IR_NONE: dead */
+    uint16_t uses;     /* total, for folding */
+    uint8_t gpr;       /* host register, or X64_NO_REG */
+    uint8_t xmm;
+    uint8_t spill;     /* slot, or T1_NO_SPILL */
+};
+enum { T1_NO_SPILL = 0xff };
+
+/* A captured comparison: can be emitted more than once at one program point. */
+struct t1_compare {
+    struct x64_operand a, b;
+    uint8_t width;
+    bool is_test;
+    uint8_t cc; /* holds when the condition does */
+};
+
+struct t1;
+
+/* Code out of the hot path, emitted after the block. */
+struct t1_cold {
+    void (*emit)(struct t1 *t, const struct t1_cold *cold);
+    uint32_t site;  /* offset one past the rel32 that comes here */
+    uint32_t back;  /* offset to return to */
+    uint8_t a, b, c, d; /* registers and small numbers, by emit */
+    uint64_t imm;
+    const struct tb *to;
+    struct t1_compare compare;
+};
+
+/* A direct exit, linked when the code is complete. */
+struct t1_exit {
+    uint32_t site; /* offset of the rel32 */
+    struct tb *to;
+};
+
+/* One compile. Owner: the tier1 that embeds it; reused from block to block. */
+struct t1 {
+    struct x64 x;
+    const struct ir_block *block;
+    struct tb_cache *cache;
+    struct tb *tb;
+    const struct tier_options *options;
+    unsigned features; /* enum t1_feature */
+    const char *trouble; /* why the block cannot be compiled at all, or NULL */
+    bool is_full;      /* no TB record could be made */
+
+    uint32_t capacity; /* of the arrays below, in nodes */
+    struct t1_node *nodes;
+    struct t1_value *values;
+    ir_ref *canon;
+    uint32_t *offsets; /* of each node's code, for dumps */
+    struct t1_cold *colds;
+    struct t1_exit *exits;
+    struct fault_point *faults;
+    uint32_t cold_count, exit_count, fault_count;
+
+    /* registers (alloc.c) */
+    ir_ref gpr_owner[16], xmm_owner[16]; /* dead or IR_NONE: free */
+    uint32_t gpr_free, xmm_free;         /* scratch registers without a live owner */
+    uint32_t gpr_locked, xmm_locked;     /* in use by the current node */
+    uint32_t spill_free;
+    ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
+    uint64_t pinned;                     /* guest registers that live in host registers */
+    uint8_t host_of[IR_GUEST_REGS];      /* host register of each, or X64_NO_REG */
+};
+
+typedef void t1_emit_fn(struct t1 *t, ir_ref ref, const struct t1_node *node);
+#define IR_OP(name, ...) t1_emit_fn t1_emit_##name;
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+
+#define T1_VCPU(field) x64_at(TB_HOST_VCPU, (int32_t)offsetof(struct vcpu, field))
+
+/* ---- plan.c ---- */
+/* Fills nodes and values from t->block. */
+void t1_plan(struct t1 *t);
+
+static inline bool t1_is_const(const struct t1 *t, ir_ref value)
+{
+    return t->nodes[value].op == IR_const;
+}
+static inline bool t1_is_live(const struct t1 *t, ir_ref value)
+{
+    return value != IR_NONE && t->values[value].next_use != IR_NONE;
+}
+static inline bool t1_is_float(const struct t1 *t, ir_ref value)
+{
+    return ir_type_is_float(t->nodes[value].type);
+}
+/* Type of operand a, b or c of the IR instruction, before planning. */
+static inline unsigned t1_operand_type(const struct t1 *t, ir_ref ref, unsigned k)
+{
+    const struct ir_insn *insn = &t->block->insns[ref];
+    return t->block->insns[k == 0 ? insn->a : k == 1 ? insn->b : insn->c].type;
+}
+
+/* ---- alloc.c ---- */
+void t1_alloc_begin(struct t1 *t);
+/* Around each node: notes next uses of its operands; releases what has died. */
+void t1_node_begin(struct t1 *t, const struct t1_node *node);
+void t1_node_end(struct t1 *t, ir_ref ref, const struct t1_node *node);
+
+/* All of these lock the register until the node's end. */
+unsigned t1_use_gpr(struct t1 *t, ir_ref value); /* the value in a register */
+/* A register, an immediate when allowed and it fits `width`, or, for a value that dies here,
+ * memory. Only the low `width` bits of memory may be read. */
+struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allows_immediate);
+unsigned t1_use_xmm(struct t1 *t, ir_ref value);
+struct x64_operand t1_use_xmm_operand(struct t1 *t, ir_ref value);
+unsigned t1_temp_gpr(struct t1 *t);
+unsigned t1_temp_xmm(struct t1 *t);
+/* Frees this scratch register of its live value and locks it. */
+void t1_take_gpr(struct t1 *t, unsigned reg);
+/* A register for the result: the pinned one it will be set to, or that of an operand that dies here
+ * (a or b, IR_NONE: neither), or a free one. It may be a register that other operands are read
+ * from. */
+unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b);
+unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b);
+/* The pinned register the result should be computed in, freed for it, or X64_NO_REG. */
+unsigned t1_home_gpr(struct t1 *t, ir_ref ref);
+/* The result is in this scratch register (taken before). */
+void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg);
+void t1_unlock_gpr(struct t1 *t, unsigned reg);
+/* Moves live values out of the registers that a C call clobbers. */
+void t1_spill_for_call(struct t1 *t);
+/* Memory that holds the value now, or base X64_NO_REG. */
+struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value);
+
+/* ---- emit_*.c ---- */
+struct t1_cold *t1_cold(struct t1 *t, uint32_t site, void (*emit)(struct t1 *, const struct t1_cold *));
+/* The operation by a helper; the result becomes ref's. */
+void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
+                    enum vcpu_helper_index index, uint64_t desc);
+/* Operands of a compare(x, y), and its emission. */
+struct t1_compare t1_compare_operands(struct t1 *t, ir_ref x, ir_ref y, unsigned width,
+                                      bool is_test, enum x64_cc cc);
+void t1_emit_compare(struct t1 *t, const struct t1_compare *compare);
+/* The condition of exit_if, exit_trap_if (operands from 0) or select (from 2). */
+struct t1_compare t1_condition(struct t1 *t, const struct t1_node *node, unsigned first);
+enum x64_cc t1_cc_of(enum ir_op compare);
+
+/* Entry slot, heat and statistics; everything before the first node. */
+void t1_emit_prologue(struct t1 *t);
+
+/* Moves between memory and XMM, VEX or SSE. */
+void t1_load_xmm(struct t1 *t, unsigned reg, struct x64_mem mem, bool is_double);
+void t1_store_xmm(struct t1 *t, struct x64_mem mem, unsigned reg, bool is_double);
+void t1_move_xmm_to_gpr(struct t1 *t, unsigned gpr, unsigned xmm, bool is_double);
+void t1_move_gpr_to_xmm(struct t1 *t, unsigned xmm, unsigned gpr, bool is_double);
+
+#endif

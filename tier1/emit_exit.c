@@ -1,0 +1,240 @@
+/* The way in and the ways out of a block.
+ *
+ * A direct exit is one jmp or jcc whose rel32 lies inside an aligned 8-byte word, so that it can be
+ * linked and relinked while the guest runs. Every cycle of blocks goes backwards somewhere, and
+ * each backward or indirect exit polls vcpu->pending first. */
+#include "tier1/emit.h"
+
+#include <string.h>
+
+struct t1_cold *t1_cold(struct t1 *t, uint32_t site, void (*emit)(struct t1 *, const struct t1_cold *))
+{
+    struct t1_cold *cold = &t->colds[t->cold_count++];
+    cold->site = site;
+    cold->emit = emit;
+    return cold;
+}
+
+static void leave(struct t1 *t, struct x64_mem thunk)
+{
+    x64_jmp_mem(&t->x, thunk);
+}
+
+static void leave_with_tb(struct t1 *t, struct x64_mem thunk)
+{
+    x64_rip(&t->x, 0x8d | X64_W, X64_RAX, t->tb, 0);
+    leave(t, thunk);
+}
+
+static void count(struct t1 *t, enum vcpu_counter counter, uint32_t amount)
+{
+    if (!t->options->is_counting_stats)
+        return;
+    int32_t offset = (int32_t)(offsetof(struct vcpu, counter) + 8 * counter);
+    x64_alu_mi(&t->x, X64_ADD, X64_W, x64_at(TB_HOST_VCPU, offset), (int32_t)amount);
+}
+
+/* ---- entry ---- */
+
+static void cold_promote(struct t1 *t, const struct t1_cold *cold)
+{
+    (void)cold;
+    leave_with_tb(t, T1_VCPU(thunk_promote));
+}
+
+/* Without pinning the memory of the pinned registers is made current here and kept so. */
+static void store_pinned(struct t1 *t)
+{
+#define STORE_PINNED(position, guest, host)                                                        \
+    x64_store(&t->x, x64_at(TB_HOST_VCPU, 8 * (guest)), host);
+    TB_PINNED(STORE_PINNED)
+#undef STORE_PINNED
+}
+
+void t1_emit_prologue(struct t1 *t)
+{
+    x64_nop(&t->x, 5); /* the entry slot: tb_publish turns it into a jump */
+    x64_nop(&t->x, 3);
+    if (t->options->is_counting_heat) {
+        x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
+        t1_cold(t, x64_jcc(&t->x, X64_S), cold_promote);
+    }
+    count(t, COUNTER_INSNS_TIER1, t->block->guest_length);
+    count(t, COUNTER_BLOCKS_TIER1, 1);
+    if (!t->pinned)
+        store_pinned(t);
+}
+
+/* ---- direct exits ---- */
+
+/* Bytes needed so that a rel32 that is to follow after `distance` bytes stays in one word. */
+static unsigned padding_for_rel32(const struct t1 *t, unsigned distance)
+{
+    unsigned place = (unsigned)((uintptr_t)x64_here(&t->x) + distance) & 7;
+    return place > 4 ? 8 - place : 0;
+}
+
+static struct tb *successor(struct t1 *t, uint64_t pc)
+{
+    struct tb *to = tb_reference(t->cache, pc, t->block->mode);
+    if (!to)
+        t->is_full = true;
+    return to;
+}
+
+static void note_exit(struct t1 *t, uint32_t after_rel32, struct tb *to)
+{
+    t->exits[t->exit_count++] = (struct t1_exit){after_rel32 - 4, to};
+}
+
+static bool is_backward(const struct t1 *t, uint64_t pc)
+{
+    return pc <= t->block->guest_pc;
+}
+
+static void compare_pending(struct t1 *t)
+{
+    x64_alu_mi(&t->x, X64_CMP, 0, T1_VCPU(pending), 0);
+}
+
+void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    struct tb *to = successor(t, node->imm);
+    if (!to)
+        return;
+    if (is_backward(t, node->imm)) {
+        compare_pending(t);
+        x64_jcc_to(&t->x, X64_NE, to->stub);
+    }
+    x64_nop(&t->x, padding_for_rel32(t, 1));
+    note_exit(t, x64_jmp(&t->x), to);
+}
+
+/* Work is pending before a conditional backward exit: decides the exit once more, by way of the
+ * stub that leaves to the loop. */
+static void cold_poll_if(struct t1 *t, const struct t1_cold *cold)
+{
+    t1_emit_compare(t, &cold->compare);
+    x64_jcc_to(&t->x, (enum x64_cc)cold->compare.cc, cold->to->stub);
+    x64_patch_rel32(&t->x, x64_jmp(&t->x), cold->back);
+}
+
+/* Compare and jcc stay together (they fuse); padding goes before both. */
+static uint32_t put_compare_and_jcc(struct t1 *t, const struct t1_compare *compare)
+{
+    uint8_t *start = t->x.out;
+    t1_emit_compare(t, compare);
+    unsigned padding = padding_for_rel32(t, 2);
+    if (padding) {
+        size_t size_bytes = (size_t)(t->x.out - start);
+        memmove(start + padding, start, size_bytes);
+        uint8_t *end = t->x.out;
+        uint8_t saved[8];
+        memcpy(saved, start + padding, 8); /* x64_nop writes eight bytes */
+        t->x.out = start;
+        x64_nop(&t->x, padding);
+        memcpy(start + padding, saved, 8);
+        t->x.out = end + padding;
+    }
+    return x64_jcc(&t->x, (enum x64_cc)compare->cc);
+}
+
+void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    struct tb *to = successor(t, node->imm);
+    if (!to)
+        return;
+    struct t1_compare compare = t1_condition(t, node, 0);
+    if (is_backward(t, node->imm)) {
+        compare_pending(t);
+        struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_if);
+        cold->back = x64_offset(&t->x);
+        cold->compare = compare;
+        cold->to = to;
+    }
+    note_exit(t, put_compare_and_jcc(t, &compare), to);
+}
+
+/* ---- indirect exits ---- */
+
+static void cold_poll_indirect(struct t1 *t, const struct t1_cold *cold)
+{
+    x64_store(&t->x, T1_VCPU(pc), cold->a);
+    x64_store_i(&t->x, T1_VCPU(exit_reason), 32, VCPU_EXIT_PC);
+    leave(t, T1_VCPU(thunk_leave));
+}
+
+/* The latest successor of this block, by its record. */
+static void put_inline_cache(struct t1 *t, unsigned pc)
+{
+    x64_rip(&t->x, 0x8b | X64_W, X64_RAX, &t->tb->inline_cache, 0);
+    x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, TB_OFFSET_PC));
+    uint32_t miss = x64_jcc(&t->x, X64_NE);
+    count(t, COUNTER_INLINE_CACHE_HITS, 1);
+    x64_jmp_mem(&t->x, x64_at(X64_RAX, TB_OFFSET_ENTRY));
+    x64_patch_rel32(&t->x, miss, x64_offset(&t->x));
+}
+
+/* vcpu->jump_cache[jump_cache_slot(pc)] */
+static void put_jump_cache(struct t1 *t, unsigned pc)
+{
+    _Static_assert(sizeof(struct jump_cache_entry) == 16, "an entry is (pc & mask) * 8 bytes away");
+    int32_t base = (int32_t)offsetof(struct vcpu, jump_cache);
+    x64_rr(&t->x, 0x8b, X64_RAX, pc);
+    x64_alu_ri(&t->x, X64_AND, 0, X64_RAX, (JUMP_CACHE_SIZE - 1) << 1);
+    x64_lea(&t->x, X64_W, X64_RAX, (struct x64_mem){TB_HOST_VCPU, X64_RAX, 3, base});
+    x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, offsetof(struct jump_cache_entry, pc)));
+    uint32_t miss = x64_jcc(&t->x, X64_NE);
+    count(t, COUNTER_JUMP_CACHE_HITS, 1);
+    x64_jmp_mem(&t->x, x64_at(X64_RAX, offsetof(struct jump_cache_entry, entry)));
+    x64_patch_rel32(&t->x, miss, x64_offset(&t->x));
+}
+
+void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    t1_take_gpr(t, X64_RAX);
+    unsigned pc = t1_use_gpr(t, node->operand[0]);
+    compare_pending(t);
+    t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_indirect)->a = (uint8_t)pc;
+    if (t->options->is_caching_inline)
+        put_inline_cache(t, pc);
+    if (t->options->is_caching_jumps)
+        put_jump_cache(t, pc);
+    x64_store(&t->x, T1_VCPU(pc), pc);
+    leave_with_tb(t, T1_VCPU(thunk_indirect));
+}
+
+/* ---- traps ---- */
+
+static void put_trap(struct t1 *t, uint64_t pc, unsigned trap)
+{
+    x64_mov_ri(&t->x, X64_RAX, pc);
+    x64_store(&t->x, T1_VCPU(pc), X64_RAX);
+    x64_store_i(&t->x, T1_VCPU(exit_reason), 32, VCPU_EXIT_TRAP);
+    x64_store_i(&t->x, T1_VCPU(exit_trap), 32, (int32_t)trap);
+    leave(t, T1_VCPU(thunk_leave));
+}
+
+static void cold_trap(struct t1 *t, const struct t1_cold *cold)
+{
+    put_trap(t, cold->imm, cold->a);
+}
+
+void t1_emit_exit_trap(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    put_trap(t, node->imm, node->operand[2]);
+}
+
+void t1_emit_exit_trap_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    struct t1_compare compare = t1_condition(t, node, 0);
+    t1_emit_compare(t, &compare);
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, (enum x64_cc)compare.cc), cold_trap);
+    cold->imm = node->imm;
+    cold->a = (uint8_t)node->operand[2];
+}

@@ -1,0 +1,579 @@
+/* Floating point on scalar SSE, in VEX form when the host has AVX.
+ *
+ * MXCSR is the guest's: it rounds as frm says (IR_RM_HOST) and accrues the flags. x86 gives the
+ * first operand's NaN where RISC-V wants the canonical one, so each arithmetic result is compared
+ * with itself and repaired on a cold path. Operations that name another rounding mode go through
+ * HELPER_FP. The bits of an XMM register above a value's width are arbitrary. */
+#include "src/base/bits.h"
+#include "tier1/emit.h"
+
+static bool has_avx(const struct t1 *t)
+{
+    return t->features & T1_AVX;
+}
+
+/* ---- instruction forms, VEX or SSE ---- */
+
+static unsigned scalar(bool is_double)
+{
+    return X64_0F | (is_double ? X64_F2 : X64_F3);
+}
+
+static unsigned packed(bool is_double)
+{
+    return X64_0F | (is_double ? X64_66 : 0);
+}
+
+/* One source and one destination. */
+static void put2(struct t1 *t, unsigned spec, unsigned reg, struct x64_operand source)
+{
+    if (has_avx(t))
+        x64_vex_ro(&t->x, spec, reg, 0, source);
+    else
+        x64_ro(&t->x, spec, reg, source);
+}
+
+static void put2_rr(struct t1 *t, unsigned spec, unsigned reg, unsigned source)
+{
+    put2(t, spec, reg, x64_reg_operand(source));
+}
+
+static void move_xmm(struct t1 *t, unsigned reg, unsigned source)
+{
+    if (reg != source)
+        put2_rr(t, 0x28 | X64_0F, reg, source);
+}
+
+/* reg := a op b. reg may be a or b. */
+static void put3(struct t1 *t, unsigned spec, unsigned reg, unsigned a, struct x64_operand b)
+{
+    if (has_avx(t)) {
+        x64_vex_ro(&t->x, spec, reg, a, b);
+        return;
+    }
+    if (reg != a && x64_is_reg(b, reg)) {
+        unsigned temp = t1_temp_xmm(t);
+        move_xmm(t, temp, reg);
+        b = x64_reg_operand(temp);
+    }
+    move_xmm(t, reg, a);
+    x64_ro(&t->x, spec, reg, b);
+}
+
+static void put3_rr(struct t1 *t, unsigned spec, unsigned reg, unsigned a, unsigned b)
+{
+    put3(t, spec, reg, a, x64_reg_operand(b));
+}
+
+/* Shift of all lanes by a constant: opcode 72 (32-bit lanes) or 73 (64-bit), group 2 right, 6 left. */
+static void put_lane_shift(struct t1 *t, unsigned opcode, unsigned group, unsigned reg, unsigned count)
+{
+    if (has_avx(t))
+        x64_vex_rr(&t->x, opcode | X64_0F | X64_66, group, reg, reg);
+    else
+        x64_rr(&t->x, opcode | X64_0F | X64_66, group, reg);
+    x64_u8(&t->x, count);
+}
+enum { LANE_32 = 0x72, LANE_64 = 0x73, SHIFT_RIGHT = 2, SHIFT_LEFT = 6 };
+
+static void put_ones(struct t1 *t, unsigned reg)
+{
+    if (has_avx(t))
+        x64_vex_rr(&t->x, 0x76 | X64_0F | X64_66, reg, reg, reg);
+    else
+        x64_rr(&t->x, 0x76 | X64_0F | X64_66, reg, reg);
+}
+
+/* Quiet (2e) or signalling (2f) compare into ZF, PF, CF. */
+static void put_compare(struct t1 *t, unsigned opcode, bool is_double, unsigned a,
+                        struct x64_operand b)
+{
+    put2(t, opcode | packed(is_double), a, b);
+}
+enum { UCOMIS = 0x2e, COMIS = 0x2f };
+
+void t1_load_xmm(struct t1 *t, unsigned reg, struct x64_mem mem, bool is_double)
+{
+    if (has_avx(t))
+        x64_vex_rm(&t->x, 0x10 | scalar(is_double), reg, 0, mem);
+    else
+        x64_rm(&t->x, 0x10 | scalar(is_double), reg, mem);
+}
+
+void t1_store_xmm(struct t1 *t, struct x64_mem mem, unsigned reg, bool is_double)
+{
+    if (has_avx(t))
+        x64_vex_rm(&t->x, 0x11 | scalar(is_double), reg, 0, mem);
+    else
+        x64_rm(&t->x, 0x11 | scalar(is_double), reg, mem);
+}
+
+void t1_move_xmm_to_gpr(struct t1 *t, unsigned gpr, unsigned xmm, bool is_double)
+{
+    put2_rr(t, 0x7e | X64_0F | X64_66 | (is_double ? X64_W : 0), xmm, gpr);
+}
+
+void t1_move_gpr_to_xmm(struct t1 *t, unsigned xmm, unsigned gpr, bool is_double)
+{
+    put2_rr(t, 0x6e | X64_0F | X64_66 | (is_double ? X64_W : 0), xmm, gpr);
+}
+
+/* ---- canonical NaNs ---- */
+
+static void jump_back(struct t1 *t, const struct t1_cold *cold)
+{
+    x64_patch_rel32(&t->x, x64_jmp(&t->x), cold->back);
+}
+
+/* The canonical NaN is 12 (f64) or 9 (f32) ones below the sign. */
+static void put_canonical_nan(struct t1 *t, unsigned reg, bool is_double)
+{
+    put_ones(t, reg);
+    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_RIGHT, reg, is_double ? 52 : 23);
+    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_LEFT, reg, is_double ? 51 : 22);
+}
+
+static void cold_canonical(struct t1 *t, const struct t1_cold *cold)
+{
+    put_canonical_nan(t, cold->a, cold->b);
+    jump_back(t, cold);
+}
+
+/* On condition cc reg becomes the canonical NaN. */
+static void put_canonical_if(struct t1 *t, enum x64_cc cc, unsigned reg, bool is_double)
+{
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, cc), cold_canonical);
+    cold->a = (uint8_t)reg;
+    cold->b = is_double;
+    cold->back = x64_offset(&t->x);
+}
+
+static void put_canonicalise(struct t1 *t, unsigned reg, bool is_double)
+{
+    put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
+    put_canonical_if(t, X64_P, reg, is_double);
+}
+
+/* ---- arithmetic ---- */
+
+static void call_fp(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned rounding)
+{
+    t1_call_helper(t, ref, node, HELPER_FP,
+                   helper_desc(node->op, node->type, t1_operand_type(t, ref, 0), rounding));
+}
+
+static void emit_arithmetic(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned opcode)
+{
+    if (node->imm != IR_RM_HOST) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    bool is_double = node->type == IR_F64;
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    struct x64_operand b = t1_use_xmm_operand(t, node->operand[1]);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], node->operand[1]);
+    put3(t, opcode | scalar(is_double), reg, a, b);
+    put_canonicalise(t, reg, is_double);
+}
+
+void t1_emit_fadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_arithmetic(t, ref, node, 0x58);
+}
+
+void t1_emit_fsub(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_arithmetic(t, ref, node, 0x5c);
+}
+
+void t1_emit_fmul(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_arithmetic(t, ref, node, 0x59);
+}
+
+void t1_emit_fdiv(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_arithmetic(t, ref, node, 0x5e);
+}
+
+void t1_emit_fsqrt(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (node->imm != IR_RM_HOST) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    bool is_double = node->type == IR_F64;
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
+    put3_rr(t, 0x51 | scalar(is_double), reg, a, a);
+    put_canonicalise(t, reg, is_double);
+}
+
+/* The result is NaN. RISC-V wants the invalid flag for infinity * 0 + quiet NaN too, which a plain
+ * multiplication raises; whatever else that one raises is dropped. a result, b c factors,
+ * d is_double. */
+static void cold_fmadd(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x64 *x = &t->x;
+    struct x64_mem before = T1_VCPU(helper_arg[0]), after = T1_VCPU(helper_arg[1]);
+    struct x64_mem saved_rax = T1_VCPU(helper_arg[2]);
+    enum { STMXCSR = 3, LDMXCSR = 2, INVALID = 1 };
+    x64_rm(x, 0xae | X64_0F, STMXCSR, before);
+    put3_rr(t, 0x59 | scalar(cold->d), cold->a, cold->b, cold->c);
+    x64_rm(x, 0xae | X64_0F, STMXCSR, after);
+    x64_store(x, saved_rax, X64_RAX);
+    x64_rm(x, 0x8b, X64_RAX, after);
+    x64_alu_ri(x, X64_AND, 0, X64_RAX, INVALID);
+    x64_rm(x, 0x09, X64_RAX, before);
+    x64_load(x, X64_RAX, saved_rax);
+    x64_rm(x, 0xae | X64_0F, LDMXCSR, before);
+    put_canonical_nan(t, cold->a, cold->d);
+    jump_back(t, cold);
+}
+
+void t1_emit_fmadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (node->imm != IR_RM_HOST || !(t->features & T1_FMA)) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    static const uint8_t opcodes[4] = {0xa9, 0xad, 0xab, 0xaf}; /* 213 forms, by negations */
+    bool is_double = node->type == IR_F64;
+    unsigned opcode = opcodes[(node->flags & T1_NEG_PRODUCT ? 1 : 0) |
+                              (node->flags & T1_NEG_ADDEND ? 2 : 0)];
+    unsigned a = t1_use_xmm(t, node->operand[0]), b = t1_use_xmm(t, node->operand[1]);
+    struct x64_operand c = t1_use_xmm_operand(t, node->operand[2]);
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE); /* the cold path reads a and b */
+    move_xmm(t, reg, a);
+    x64_vex_ro(&t->x, opcode | X64_0F38 | X64_66 | (is_double ? X64_W : 0), reg, b, c);
+    put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_P), cold_fmadd);
+    cold->a = (uint8_t)reg;
+    cold->b = (uint8_t)a;
+    cold->c = (uint8_t)b;
+    cold->d = is_double;
+    cold->back = x64_offset(&t->x);
+}
+
+/* One of b and c is NaN: the other is the result, unless both are. a result, d is_double. */
+static void cold_extreme(struct t1 *t, const struct t1_cold *cold)
+{
+    move_xmm(t, cold->a, cold->c);
+    put_compare(t, UCOMIS, cold->d, cold->b, x64_reg_operand(cold->b));
+    uint32_t first_is_nan = x64_jcc(&t->x, X64_P);
+    move_xmm(t, cold->a, cold->b);
+    x64_patch_rel32(&t->x, first_is_nan, x64_offset(&t->x));
+    put_compare(t, UCOMIS, cold->d, cold->a, x64_reg_operand(cold->a));
+    x64_patch_rel32(&t->x, x64_jcc(&t->x, X64_NP), cold->back);
+    put_canonical_nan(t, cold->a, cold->d);
+    jump_back(t, cold);
+}
+
+/* minsd gives its second operand when both are equal: doing it both ways and joining the results
+ * by or (min) or and (max) orders the zeros. */
+static void emit_extreme(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned opcode,
+                         unsigned join)
+{
+    bool is_double = node->type == IR_F64;
+    unsigned a = t1_use_xmm(t, node->operand[0]), b = t1_use_xmm(t, node->operand[1]);
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE), other = t1_temp_xmm(t);
+    put_compare(t, UCOMIS, is_double, a, x64_reg_operand(b));
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_P), cold_extreme);
+    cold->a = (uint8_t)reg;
+    cold->b = (uint8_t)a;
+    cold->c = (uint8_t)b;
+    cold->d = is_double;
+    put3_rr(t, opcode | scalar(is_double), reg, a, b);
+    put3_rr(t, opcode | scalar(is_double), other, b, a);
+    put3_rr(t, join | X64_0F, reg, reg, other);
+    cold->back = x64_offset(&t->x);
+}
+
+void t1_emit_fmin(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_extreme(t, ref, node, 0x5d, 0x56);
+}
+
+void t1_emit_fmax(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_extreme(t, ref, node, 0x5f, 0x54);
+}
+
+/* ---- signs ---- */
+
+static unsigned sign_mask(struct t1 *t, bool is_double)
+{
+    unsigned mask = t1_temp_xmm(t);
+    put_ones(t, mask);
+    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_LEFT, mask, is_double ? 63 : 31);
+    return mask;
+}
+
+enum { ANDPS = 0x54, ANDNPS = 0x55, ORPS = 0x56, XORPS = 0x57 };
+
+void t1_emit_fneg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned mask = sign_mask(t, node->type == IR_F64);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
+    put3_rr(t, XORPS | X64_0F, reg, a, mask);
+}
+
+void t1_emit_fabs(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned mask = t1_temp_xmm(t);
+    put_ones(t, mask);
+    put_lane_shift(t, node->type == IR_F64 ? LANE_64 : LANE_32, SHIFT_RIGHT, mask, 1);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
+    put3_rr(t, ANDPS | X64_0F, reg, a, mask);
+}
+
+void t1_emit_fcopysign(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    unsigned a = t1_use_xmm(t, node->operand[0]), b = t1_use_xmm(t, node->operand[1]);
+    unsigned mask = sign_mask(t, node->type == IR_F64), magnitude = t1_temp_xmm(t);
+    put3_rr(t, ANDNPS | X64_0F, magnitude, mask, a);
+    put3_rr(t, ANDPS | X64_0F, mask, mask, b);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], node->operand[1]);
+    put3_rr(t, ORPS | X64_0F, reg, magnitude, mask);
+}
+
+/* ---- comparison ---- */
+
+void t1_emit_feq(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    enum { CMPS = 0xc2, EQUAL_QUIET = 0 };
+    bool is_double = node->width == 64;
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    struct x64_operand b = t1_use_xmm_operand(t, node->operand[1]);
+    unsigned mask = t1_temp_xmm(t);
+    put3(t, CMPS | scalar(is_double), mask, a, b);
+    x64_u8(&t->x, EQUAL_QUIET);
+    unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    t1_move_xmm_to_gpr(t, reg, mask, false);
+    x64_alu_ri(&t->x, X64_AND, 0, reg, 1);
+}
+
+/* a < b as b > a: unordered sets CF, so above and above-or-equal are false for NaNs. */
+static void emit_order(struct t1 *t, ir_ref ref, const struct t1_node *node, enum x64_cc cc)
+{
+    unsigned b = t1_use_xmm(t, node->operand[1]);
+    struct x64_operand a = t1_use_xmm_operand(t, node->operand[0]);
+    unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    x64_alu(&t->x, X64_XOR, 0, reg, x64_reg_operand(reg));
+    put_compare(t, COMIS, node->width == 64, b, a);
+    x64_setcc(&t->x, cc, reg);
+}
+
+void t1_emit_flt(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_order(t, ref, node, X64_A);
+}
+
+void t1_emit_fle(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_order(t, ref, node, X64_AE);
+}
+
+void t1_emit_fclass(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    t1_call_helper(t, ref, node, HELPER_EVAL,
+                   helper_desc(node->op, node->type, t1_operand_type(t, ref, 0), 0));
+}
+
+/* ---- conversion ---- */
+
+/* x86 gave the "indefinite" integer, the most negative one: right for that very number, else RISC-V
+ * saturates, NaN upwards. The invalid flag is set already. a result, b operand, c is 64 bits,
+ * d is_double. */
+static void cold_saturate(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x64 *x = &t->x;
+    put_compare(t, UCOMIS, cold->d, cold->b, x64_reg_operand(cold->b));
+    uint32_t is_nan = x64_jcc(x, X64_P);
+    put2_rr(t, 0x50 | packed(cold->d), cold->a, cold->b); /* movmsk */
+    x64_rr(x, 0xf6 | X64_BYTE_RM, 0, cold->a);
+    x64_u8(x, 1);
+    x64_mov_ri(x, cold->a, cold->c ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
+    x64_patch_rel32(x, x64_jcc(x, X64_NE), cold->back);
+    x64_patch_rel32(x, is_nan, x64_offset(x));
+    x64_mov_ri(x, cold->a, cold->c ? INT64_MAX : INT32_MAX);
+    jump_back(t, cold);
+}
+
+void t1_emit_fcvt_to_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (node->imm != IR_RM_HOST && node->imm != IR_RM_RTZ) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    bool is_double = node->width == 64;
+    unsigned w = x64_w(ir_type_width[node->type]);
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    put2_rr(t, (node->imm == IR_RM_RTZ ? 0x2c : 0x2d) | scalar(is_double) | w, reg, a);
+    x64_alu_ri(&t->x, X64_CMP, w, reg, 1); /* overflows for the most negative number only */
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_O), cold_saturate);
+    cold->a = (uint8_t)reg;
+    cold->b = (uint8_t)a;
+    cold->c = w != 0;
+    cold->d = is_double;
+    cold->back = x64_offset(&t->x);
+}
+
+void t1_emit_fcvt_to_u(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    call_fp(t, ref, node, (unsigned)node->imm);
+}
+
+static void put_from_integer(struct t1 *t, unsigned w, bool is_double, unsigned reg,
+                             struct x64_operand source)
+{
+    unsigned spec = 0x2a | scalar(is_double) | w;
+    if (has_avx(t)) {
+        x64_vex_rr(&t->x, XORPS | X64_0F, reg, reg, reg);
+        x64_vex_ro(&t->x, spec, reg, reg, source);
+    } else {
+        x64_rr(&t->x, XORPS | X64_0F, reg, reg);
+        x64_ro(&t->x, spec, reg, source);
+    }
+}
+
+/* Every 32-bit integer is an f64: the rounding mode does not matter. */
+static bool is_inline_from_integer(const struct t1_node *node)
+{
+    return node->imm == IR_RM_HOST || (node->type == IR_F64 && node->width == 32);
+}
+
+void t1_emit_fcvt_from_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (!is_inline_from_integer(node)) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    struct x64_operand source = t1_use(t, node->operand[0], node->width, false);
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+    put_from_integer(t, x64_w(node->width), node->type == IR_F64, reg, source);
+}
+
+/* From 2^63 on: half of it, with the lost bit kept sticky, and doubled. a result, b operand, c a
+ * temporary, d is_double. */
+static void cold_from_large(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x64 *x = &t->x;
+    x64_mov_rr(x, cold->c, cold->b);
+    x64_shift_i(x, X64_SHR, X64_W, cold->c, 1);
+    uint32_t is_even = x64_jcc(x, X64_AE);
+    x64_alu_ri(x, X64_OR, X64_W, cold->c, 1);
+    x64_patch_rel32(x, is_even, x64_offset(x));
+    put_from_integer(t, X64_W, cold->d, cold->a, x64_reg_operand(cold->c));
+    put3_rr(t, 0x58 | scalar(cold->d), cold->a, cold->a, cold->a);
+    jump_back(t, cold);
+}
+
+static void emit_from_u64(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    bool is_double = node->type == IR_F64;
+    unsigned source = t1_use_gpr(t, node->operand[0]), temp = t1_temp_gpr(t);
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+    x64_test_rr(&t->x, X64_W, source, source);
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_S), cold_from_large);
+    cold->a = (uint8_t)reg;
+    cold->b = (uint8_t)source;
+    cold->c = (uint8_t)temp;
+    cold->d = is_double;
+    put_from_integer(t, X64_W, is_double, reg, x64_reg_operand(source));
+    cold->back = x64_offset(&t->x);
+}
+
+void t1_emit_fcvt_from_u(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (!is_inline_from_integer(node)) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    if (node->width == 64) {
+        emit_from_u64(t, ref, node);
+        return;
+    }
+    struct x64_operand source = t1_use(t, node->operand[0], 32, false);
+    unsigned temp = t1_temp_gpr(t);
+    x64_ro(&t->x, 0x8b, temp, source); /* zero-extends */
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+    put_from_integer(t, X64_W, node->type == IR_F64, reg, x64_reg_operand(temp));
+}
+
+static void emit_float_to_float(struct t1 *t, ir_ref ref, const struct t1_node *node,
+                                bool from_double)
+{
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
+    put3_rr(t, 0x5a | scalar(from_double), reg, a, a);
+    put_canonicalise(t, reg, !from_double);
+}
+
+void t1_emit_fcvt_f32(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (node->imm != IR_RM_HOST)
+        call_fp(t, ref, node, (unsigned)node->imm);
+    else
+        emit_float_to_float(t, ref, node, true);
+}
+
+void t1_emit_fcvt_f64(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    emit_float_to_float(t, ref, node, false);
+}
+
+/* ---- boxes and bits ---- */
+
+void t1_emit_box(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    unsigned a = t1_use_xmm(t, node->operand[0]), ones = t1_temp_xmm(t);
+    put_ones(t, ones);
+    put_lane_shift(t, LANE_64, SHIFT_LEFT, ones, 32);
+    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
+    put3_rr(t, ORPS | X64_0F, reg, a, ones);
+}
+
+/* The upper half must be all ones; a value that is in memory is looked at there. */
+void t1_emit_unbox(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    ir_ref value = node->operand[0];
+    struct x64_mem mem = t1_memory_of(t, value);
+    unsigned reg;
+    if (t->values[value].xmm == X64_NO_REG && mem.base != X64_NO_REG) {
+        reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+        t1_load_xmm(t, reg, mem, false);
+        mem.disp += 4;
+        x64_alu_mi(&t->x, X64_CMP, 0, mem, -1);
+    } else {
+        unsigned a = t1_use_xmm(t, value), temp = t1_temp_gpr(t);
+        t1_move_xmm_to_gpr(t, temp, a, true);
+        x64_shift_i(&t->x, X64_SAR, X64_W, temp, 32);
+        x64_alu_ri(&t->x, X64_CMP, 0, temp, -1);
+        reg = t1_def_xmm(t, ref, value, IR_NONE);
+        move_xmm(t, reg, a);
+    }
+    put_canonical_if(t, X64_NE, reg, false);
+}
+
+/* Between the classes; within one it is an alias (plan.c). */
+void t1_emit_bitcast(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    ir_ref value = node->operand[0];
+    bool is_double = node->width == 64;
+    struct x64_mem mem = t1_memory_of(t, value);
+    if (ir_type_is_float(node->type)) {
+        unsigned gpr = t1_use_gpr(t, value), reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
+        t1_move_gpr_to_xmm(t, reg, gpr, is_double);
+    } else if (t1_is_const(t, value)) {
+        x64_mov_ri(&t->x, t1_def_gpr(t, ref, IR_NONE, IR_NONE), t->nodes[value].imm);
+    } else if (t->values[value].xmm == X64_NO_REG && mem.base != X64_NO_REG) {
+        x64_rm(&t->x, 0x8b | (is_double ? X64_W : 0), t1_def_gpr(t, ref, IR_NONE, IR_NONE), mem);
+    } else {
+        unsigned xmm = t1_use_xmm(t, value), reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+        t1_move_xmm_to_gpr(t, reg, xmm, is_double);
+    }
+}

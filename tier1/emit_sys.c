@@ -1,0 +1,166 @@
+/* Helper calls, and the FP control and status registers. */
+#include "src/base/bits.h"
+#include "tier1/emit.h"
+
+#include <string.h>
+
+/* ---- helpers ---- */
+
+static struct x64_mem argument(unsigned k)
+{
+    return x64_at(TB_HOST_VCPU, (int32_t)(offsetof(struct vcpu, helper_arg) + 8 * k));
+}
+
+static void store_constant(struct t1 *t, struct x64_mem mem, uint64_t value)
+{
+    if ((int64_t)value == (int32_t)value) {
+        x64_store_i(&t->x, mem, 64, (int32_t)value);
+        return;
+    }
+    unsigned temp = t1_temp_gpr(t);
+    x64_mov_ri(&t->x, temp, value);
+    x64_store(&t->x, mem, temp);
+    t1_unlock_gpr(t, temp);
+}
+
+/* reg := the low `width` bits of reg or memory, zero-extended. */
+static void load_zero_extended(struct t1 *t, unsigned width, unsigned reg, struct x64_operand source)
+{
+    static const unsigned specs[4] = {0xb6 | X64_0F | X64_BYTE_RM, 0xb7 | X64_0F, 0x8b,
+                                      0x8b | X64_W};
+    x64_ro(&t->x, specs[__builtin_ctz(width) - 3], reg, source);
+}
+
+static void store_integer(struct t1 *t, struct x64_mem mem, ir_ref value, unsigned width)
+{
+    struct x64_operand source = t1_use(t, value, width, false);
+    if (source.kind == X64_REG && width == 64) {
+        x64_store(&t->x, mem, source.reg);
+        return;
+    }
+    unsigned temp = t1_temp_gpr(t);
+    load_zero_extended(t, width, temp, source);
+    x64_store(&t->x, mem, temp);
+    t1_unlock_gpr(t, temp);
+}
+
+/* helper_arg[k] := the held value of the operand, an f32 zero-extended. */
+static void store_argument(struct t1 *t, unsigned k, ir_ref value, unsigned type)
+{
+    struct x64_mem mem = argument(k);
+    unsigned width = ir_type_width[type];
+    if (t1_is_const(t, value)) {
+        store_constant(t, mem, bits_zero_extend(t->nodes[value].imm, width));
+    } else if (ir_type_is_float(type)) {
+        t1_store_xmm(t, mem, t1_use_xmm(t, value), width == 64);
+        mem.disp += 4;
+        if (width == 32)
+            x64_store_i(&t->x, mem, 32, 0);
+    } else {
+        store_integer(t, mem, value, width);
+    }
+}
+
+static void call_thunk(struct t1 *t, enum vcpu_helper_index index)
+{
+    t1_spill_for_call(t);
+    x64_mov_ri(&t->x, X64_RAX, index);
+    x64_call_mem(&t->x, T1_VCPU(thunk_helper));
+}
+
+/* The call's result, in RAX, becomes ref's value. */
+static void bind_call_result(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    t->gpr_locked = 1u << X64_RAX;
+    t->xmm_locked = 0;
+    if (ir_type_is_float(node->type)) {
+        t1_move_gpr_to_xmm(t, t1_def_xmm(t, ref, IR_NONE, IR_NONE), X64_RAX, node->type == IR_F64);
+        return;
+    }
+    unsigned home = t1_home_gpr(t, ref);
+    if (home == X64_NO_REG) {
+        t1_bind_gpr(t, ref, X64_RAX);
+        return;
+    }
+    x64_mov_rr(&t->x, home, X64_RAX);
+    t1_bind_gpr(t, ref, home);
+}
+
+void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
+                    enum vcpu_helper_index index, uint64_t desc)
+{
+    for (unsigned k = 0; k < node->count; k++)
+        store_argument(t, k, node->operand[k], t1_operand_type(t, ref, k));
+    store_constant(t, argument(3), desc);
+    call_thunk(t, index);
+    bind_call_result(t, ref, node);
+}
+
+/* ---- flags: NV DZ OF UF NX in bits 4-0 are MXCSR's IE ZE OE UE PE in bits 0 2 3 4 5 ---- */
+
+enum { LDMXCSR = 2, STMXCSR = 3, MXCSR_FLAGS = 0x3f };
+
+static struct x64_mem scratch_word(void)
+{
+    return T1_VCPU(helper_arg[0]);
+}
+
+static void put_mxcsr(struct t1 *t, unsigned direction)
+{
+    x64_rm(&t->x, 0xae | X64_0F, direction, scratch_word());
+}
+
+/* Shifts the lowest bit of `from` into `to` from the right. */
+static void move_bit(struct t1 *t, unsigned from, unsigned to)
+{
+    x64_shift_i(&t->x, X64_SHR, 0, from, 1);
+    x64_shift_i(&t->x, X64_RCL, 0, to, 1);
+}
+
+void t1_emit_get_fflags(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)node;
+    unsigned from = t1_temp_gpr(t), reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    put_mxcsr(t, STMXCSR);
+    x64_rm(&t->x, 0x8b, from, scratch_word());
+    x64_alu(&t->x, X64_XOR, 0, reg, x64_reg_operand(reg));
+    move_bit(t, from, reg);
+    x64_shift_i(&t->x, X64_SHR, 0, from, 1); /* the denormal flag */
+    for (unsigned i = 0; i < 4; i++)
+        move_bit(t, from, reg);
+}
+
+void t1_emit_set_fflags(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    struct x64_operand flags = t1_use(t, node->operand[0], 64, true);
+    unsigned from = t1_temp_gpr(t), to = t1_temp_gpr(t);
+    x64_mov_ro(&t->x, from, flags);
+    x64_alu(&t->x, X64_XOR, 0, to, x64_reg_operand(to));
+    for (unsigned i = 0; i < 4; i++)
+        move_bit(t, from, to);
+    x64_shift_i(&t->x, X64_SHL, 0, to, 1); /* the denormal flag */
+    move_bit(t, from, to);
+    put_mxcsr(t, STMXCSR);
+    x64_alu_mi(&t->x, X64_AND, 0, scratch_word(), ~MXCSR_FLAGS);
+    x64_rm(&t->x, 0x09, to, scratch_word());
+    put_mxcsr(t, LDMXCSR);
+}
+
+void t1_emit_get_frm(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)node;
+    x64_rm(&t->x, 0x8b, t1_def_gpr(t, ref, IR_NONE, IR_NONE), T1_VCPU(frm));
+}
+
+void t1_emit_set_frm(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    t1_call_helper(t, ref, node, HELPER_SET_FRM, 0);
+}
+
+void t1_emit_get_counter(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    store_constant(t, argument(0), node->imm);
+    call_thunk(t, HELPER_GET_COUNTER);
+    bind_call_result(t, ref, node);
+}

@@ -1,0 +1,259 @@
+/* Tier 1: x86-64 code for one block in one pass (emit.h tells how).
+ *
+ * compile() plans the block, emits its nodes and then its cold parts at the end of code memory,
+ * gives back what was not needed, and links and publishes the result. The arrays are kept from
+ * block to block, so that a compile allocates nothing but what stays with the code. */
+#include "tier1/tier1.h"
+
+#include "src/base/check.h"
+#include "tier1/emit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One node's code at most, calls and spills included; a cold part's. */
+enum { MAX_NODE_BYTES = 512, MAX_COLD_BYTES = 192, CODE_ALIGNMENT = 16 };
+
+struct tier1 {
+    struct tier tier;
+    struct tier_options options;
+    struct t1 state;
+};
+
+unsigned t1_host_features(void)
+{
+    __builtin_cpu_init();
+    return (__builtin_cpu_supports("bmi") ? T1_BMI1 : 0u) |
+           (__builtin_cpu_supports("bmi2") ? T1_BMI2 : 0u) |
+           (__builtin_cpu_supports("lzcnt") ? T1_LZCNT : 0u) |
+           (__builtin_cpu_supports("popcnt") ? T1_POPCNT : 0u) |
+           (__builtin_cpu_supports("avx") ? T1_AVX : 0u) |
+           (__builtin_cpu_supports("fma") ? T1_FMA : 0u);
+}
+
+static void *grown(void *array, uint32_t count, size_t size_bytes)
+{
+    void *result = realloc(array, count * size_bytes);
+    CHECK(result, "out of memory");
+    return result;
+}
+
+static void ensure_capacity(struct t1 *t, uint32_t length)
+{
+    if (length <= t->capacity)
+        return;
+    uint32_t capacity = length < 256 ? 256 : length * 2;
+    t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
+    t->values = grown(t->values, capacity, sizeof *t->values);
+    t->canon = grown(t->canon, capacity, sizeof *t->canon);
+    t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
+    t->exits = grown(t->exits, capacity, sizeof *t->exits);
+    t->colds = grown(t->colds, capacity * 2 + 1, sizeof *t->colds);
+    t->faults = grown(t->faults, capacity * 2, sizeof *t->faults);
+    t->capacity = capacity;
+}
+
+/* ---- emission ---- */
+
+/* Takes code space for the block: what it could need at most, or all there is but for the stubs of
+ * its exits. NULL: nothing left. */
+static uint8_t *reserve(struct t1 *t)
+{
+    struct code_memory *memory = t->cache->memory;
+    size_t wanted = 1024 + (size_t)t->block->length * MAX_NODE_BYTES;
+    size_t taken = memory->code_used + memory->stub_used + CODE_ALIGNMENT;
+    size_t stubs = 0;
+    for (uint32_t i = 0; i < t->block->length; i++)
+        if (ir_op_info[t->block->insns[i].op].flags & IR_EXITS)
+            stubs += CODE_STUB_BYTES;
+    if (taken + stubs + MAX_NODE_BYTES > memory->code_limit)
+        return NULL;
+    size_t available = memory->code_limit - taken - stubs;
+    size_t size_bytes = wanted < available ? wanted : available;
+    uint8_t *start = code_alloc(memory, size_bytes, CODE_ALIGNMENT);
+    if (!start)
+        return NULL;
+    t->x.start = code_w(memory, start);
+    t->x.out = t->x.start;
+    t->x.limit = t->x.start + size_bytes;
+    t->x.x_minus_w = -memory->w_minus_x;
+    t->x.failed = false;
+    return start;
+}
+
+static void emit_nodes(struct t1 *t)
+{
+    static t1_emit_fn *const emit[IR_OP_COUNT] = {
+#define IR_OP(name, ...) [IR_##name] = t1_emit_##name,
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+    };
+    for (uint32_t i = 0; i < t->block->length; i++) {
+        const struct t1_node *node = &t->nodes[i];
+        t->offsets[i] = x64_offset(&t->x);
+        if (node->flags & T1_SKIP)
+            continue;
+        if (!x64_room(&t->x, MAX_NODE_BYTES) || t->is_full || t->trouble)
+            return;
+        t1_node_begin(t, node);
+        emit[node->op](t, (ir_ref)i, node);
+        t1_node_end(t, (ir_ref)i, node);
+    }
+}
+
+static void emit_colds(struct t1 *t)
+{
+    for (uint32_t i = 0; i < t->cold_count; i++) {
+        if (!x64_room(&t->x, MAX_COLD_BYTES))
+            return;
+        x64_patch_rel32(&t->x, t->colds[i].site, x64_offset(&t->x));
+        t->colds[i].emit(t, &t->colds[i]);
+    }
+}
+
+static void emit_block(struct t1 *t)
+{
+    t->trouble = NULL;
+    t->is_full = false;
+    t->cold_count = 0;
+    t->exit_count = 0;
+    t->fault_count = 0;
+    t1_alloc_begin(t);
+    if (!x64_room(&t->x, MAX_NODE_BYTES))
+        return;
+    t1_emit_prologue(t);
+    emit_nodes(t);
+    if (!t->x.failed && !t->is_full && !t->trouble)
+        emit_colds(t);
+}
+
+/* ---- result ---- */
+
+static struct tb_code *install(struct t1 *t, const uint8_t *start)
+{
+    struct tb_cache *cache = t->cache;
+    struct tb_code *code = tb_code_new(cache, t->tb, TB_TIER_1);
+    code->start = start;
+    code->size_bytes = x64_offset(&t->x);
+    code->guest_length = t->block->guest_length;
+    code->fault_count = t->fault_count;
+    if (t->fault_count) {
+        struct fault_point *faults =
+            arena_alloc(&cache->arena, t->fault_count * sizeof *faults);
+        memcpy(faults, t->faults, t->fault_count * sizeof *faults);
+        code->faults = faults;
+    }
+    for (uint32_t i = 0; i < t->exit_count; i++)
+        tb_link(cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
+                TB_LINK_JUMP);
+    tb_cover(cache, code, t->block->guest_pc, t->block->guest_size_bytes);
+    return code;
+}
+
+/* ---- dump ---- */
+
+static void dump_bytes(FILE *out, const struct t1 *t, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        fprintf(out, "%s%02x", i == from ? "        " : " ", t->x.start[i]);
+    if (from < to)
+        fputc('\n', out);
+}
+
+/* One line per IR instruction with the bytes that it gave below; the cold parts last. */
+static void dump(FILE *out, const struct t1 *t, const uint8_t *start)
+{
+    const struct ir_block *block = t->block;
+    uint32_t size_bytes = x64_offset(&t->x);
+    uint32_t cold = t->cold_count ? t->colds[0].site : size_bytes;
+    for (uint32_t i = 0; i < t->cold_count; i++) {
+        int32_t distance;
+        memcpy(&distance, t->x.start + t->colds[i].site - 4, 4);
+        uint32_t place = t->colds[i].site + (uint32_t)distance;
+        if (i == 0 || place < cold)
+            cold = place;
+    }
+    fprintf(out, "guest 0x%" PRIx64 ": %" PRIu32 " bytes at %p\n", block->guest_pc, size_bytes,
+            (const void *)start);
+    dump_bytes(out, t, 0, block->length ? t->offsets[0] : cold);
+    for (uint32_t i = 0; i < block->length; i++) {
+        fprintf(out, "%6" PRIx32 "  ", t->offsets[i]);
+        ir_print_insn(out, block, (ir_ref)i);
+        dump_bytes(out, t, t->offsets[i], i + 1 < block->length ? t->offsets[i + 1] : cold);
+    }
+    if (cold < size_bytes)
+        fprintf(out, "%6" PRIx32 "  cold\n", cold);
+    dump_bytes(out, t, cold, size_bytes);
+}
+
+/* ---- the tier ---- */
+
+static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+{
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    t->block = job->block;
+    t->cache = job->cache;
+    t->tb = job->tb;
+    ensure_capacity(t, job->block->length);
+    uint8_t *start = reserve(t);
+    if (!start)
+        return error_set(err, STATUS_CODE_FULL, "code memory is full");
+    t1_plan(t);
+    emit_block(t);
+    if (t->trouble || t->x.failed || t->is_full) {
+        code_trim(t->cache->memory, start);
+        if (t->trouble)
+            return error_set(err, STATUS_REJECTED, "tier 1 cannot compile the block at 0x%" PRIx64
+                             ": %s", job->block->guest_pc, t->trouble);
+        return error_set(err, STATUS_CODE_FULL, "code memory is full");
+    }
+    code_trim(t->cache->memory, x64_here(&t->x));
+    struct tb_code *code = install(t, start);
+    if (job->dump.x64)
+        dump(job->dump.x64, t, start);
+    tb_publish(t->cache, code, start);
+    return STATUS_OK;
+}
+
+static void destroy(struct tier *tier)
+{
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    free(t->nodes);
+    free(t->values);
+    free(t->canon);
+    free(t->offsets);
+    free(t->exits);
+    free(t->colds);
+    free(t->faults);
+    free(tier);
+}
+
+static void init_pinned(struct t1 *t, bool is_pinning)
+{
+    memset(t->host_of, X64_NO_REG, sizeof t->host_of);
+#define NOTE_PINNED(position, guest, host)                                                         \
+    t->host_of[guest] = host;                                                                      \
+    t->pinned |= is_pinning ? UINT64_C(1) << (guest) : 0;
+    TB_PINNED(NOTE_PINNED)
+#undef NOTE_PINNED
+}
+
+struct tier *tier1_create_with_features(struct tb_cache *cache, const struct tier_options *options,
+                                        unsigned features)
+{
+    struct tier1 *tier1 = calloc(1, sizeof *tier1);
+    CHECK(tier1, "out of memory");
+    tier1->tier = (struct tier){.name = "tier1", .compile = compile, .destroy = destroy};
+    tier1->options = *options;
+    tier1->state.cache = cache;
+    tier1->state.options = &tier1->options;
+    tier1->state.features = features;
+    init_pinned(&tier1->state, options->is_pinning);
+    return &tier1->tier;
+}
+
+struct tier *tier1_create(struct tb_cache *cache, const struct tier_options *options)
+{
+    return tier1_create_with_features(cache, options, t1_host_features());
+}
