@@ -1,0 +1,173 @@
+/* Lowering of one region to one LLVM function (lower.c, lower_regs.c, lower_exits.c, lower_int.c,
+ * lower_mem.c, lower_fp.c).
+ *
+ * Each node becomes a chain of LLVM blocks in the order of its instructions, so whatever was built
+ * in the chain dominates what follows. Exits and cold paths are side blocks: they use the register
+ * allocas and values made before. Guest registers are allocas that SROA turns into SSA values. */
+#ifndef TIERCEL_TIER2_LOWER_H
+#define TIERCEL_TIER2_LOWER_H
+
+#include "src/tb/tier.h"
+#include "tier2/analysis.h"
+#include "tier2/host.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/DebugInfo.h>
+
+/* The near data of a region, as generated code sees it; in a section of its own. */
+struct region_near {
+    struct tb *tb;       /* the region's record, for a promotion */
+    int64_t heat;        /* polls left until promotion */
+    const void *slots[]; /* entries of the TBs that exits go to */
+};
+#define REGION_NEAR_SECTION ".bss.near"
+
+/* An IR value in the forms that were asked for so far; all but one may be NULL. */
+struct value {
+    LLVMValueRef full;   /* of the value's own type */
+    LLVMValueRef narrow; /* its low 32 bits: i32 of an i64, float of a boxed f64 */
+    LLVMValueRef bit;    /* i1 of an i64 that is 0 or 1 */
+};
+
+struct lower_types {
+    LLVMTypeRef none, i1, i8, i16, i32, i64, i128, f32, f64, ptr;
+    LLVMTypeRef entry;  /* function type of a TB entry */
+    LLVMTypeRef helper; /* function type of a vcpu_helper */
+};
+
+/* The LLVM blocks at which a node is entered. */
+struct node_blocks {
+    LLVMBasicBlockRef enter; /* from outside its loop */
+    LLVMBasicBlockRef again; /* by a back edge: polls */
+    LLVMBasicBlockRef body;
+};
+
+struct lowering {
+    /* the job */
+    const struct ir_region *region;
+    const struct region_facts *facts;
+    const struct tier_options *options;
+    const struct host_features *host;
+    enum tb_tier level;
+    int32_t next_heat;
+    struct arena *arena;
+    uint32_t serial; /* makes symbol names unique */
+
+    /* the module */
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    char symbol[64]; /* of the function */
+    LLVMValueRef function, near;
+    LLVMDIBuilderRef debug;
+    LLVMMetadataRef subprogram;
+    uint64_t line_base_pc; /* line of a guest pc: (pc - line_base_pc) / 2 + 1 */
+    struct lower_types type;
+    LLVMValueRef rounding, exceptions; /* operands of constrained intrinsics */
+    LLVMAttributeRef strictfp;         /* for their call sites */
+    LLVMMetadataRef unlikely;          /* branch weights: the first destination is cold */
+    unsigned prof_kind;
+
+    /* the function */
+    LLVMValueRef vcpu, memory, pinned[TB_PINNED_COUNT];
+    LLVMValueRef full_reg[IR_GUEST_REGS], narrow_reg[IR_GUEST_REGS]; /* allocas */
+    LLVMValueRef insn_count, heat, chunk, scratch;                   /* allocas */
+    struct node_blocks *blocks;
+    uint64_t *slot_pcs;
+    uint32_t slot_count;
+
+    /* the node being lowered */
+    uint32_t node_index;
+    const struct region_node *node;
+    const struct ir_block *block;
+    bool is_leaving; /* edges are not followed: the fallback of the entry guard */
+    struct value *values;
+    bool *is_narrow;
+    uint64_t narrow, dirty; /* register sets at this point */
+};
+
+/* Builds lower->function in lower->module from region, facts, options, host, level, next_heat and
+ * context, which the caller has set; the rest is zero. */
+void lower_region(struct lowering *lower);
+
+/* ---- blocks and constants (lower.c) ---- */
+LLVMBasicBlockRef lower_new_block(struct lowering *lower, const char *name);
+void lower_continue_at(struct lowering *lower, LLVMBasicBlockRef block);
+LLVMValueRef lower_const64(const struct lowering *lower, uint64_t value);
+LLVMValueRef lower_const32(const struct lowering *lower, uint32_t value);
+LLVMTypeRef lower_type_of(const struct lowering *lower, unsigned ir_type);
+/* Branches to `cold` when the bit is set, which is rare, else to `hot`. */
+void lower_branch_unlikely(struct lowering *lower, LLVMValueRef bit, LLVMBasicBlockRef cold,
+                           LLVMBasicBlockRef hot);
+LLVMValueRef lower_bitcast(struct lowering *lower, LLVMValueRef value, LLVMTypeRef type);
+LLVMValueRef lower_phi(struct lowering *lower, LLVMValueRef first, LLVMBasicBlockRef first_from,
+                       LLVMValueRef second, LLVMBasicBlockRef second_from);
+/* Calls the intrinsic `name` of one overloaded type (NULL: none). */
+LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeRef overload,
+                             LLVMValueRef *args, unsigned count);
+/* Inline assembly with side effects that touches memory, on the i32 at `slot`. */
+void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
+                  LLVMValueRef slot);
+
+/* ---- the vcpu and its services ---- */
+LLVMValueRef lower_at(struct lowering *lower, LLVMValueRef base, uint64_t offset_bytes);
+LLVMValueRef lower_load_vcpu(struct lowering *lower, LLVMTypeRef type, size_t offset_bytes);
+void lower_store_vcpu(struct lowering *lower, LLVMValueRef value, size_t offset_bytes);
+/* Calls vcpu->helper[index]; the arguments are i64. */
+LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, LLVMValueRef a,
+                          LLVMValueRef b, LLVMValueRef c, uint64_t desc);
+
+/* ---- values of the current block ---- */
+LLVMValueRef lower_value(struct lowering *lower, ir_ref ref);  /* of its own type */
+LLVMValueRef lower_low32(struct lowering *lower, ir_ref ref);  /* i32 of an i64, f32 of an f64 */
+LLVMValueRef lower_bit(struct lowering *lower, ir_ref ref);    /* i64 not zero, as i1 */
+LLVMValueRef lower_bits64(struct lowering *lower, ir_ref ref); /* held value as i64 */
+void lower_define(struct lowering *lower, const struct ir_insn *insn, LLVMValueRef full);
+void lower_define_narrow(struct lowering *lower, const struct ir_insn *insn, LLVMValueRef narrow);
+void lower_define_bit(struct lowering *lower, const struct ir_insn *insn, LLVMValueRef bit);
+/* The held value `bits` (i64) as a value of the type. */
+LLVMValueRef lower_from_bits64(struct lowering *lower, LLVMValueRef bits, unsigned ir_type);
+static inline ir_ref lower_ref(const struct lowering *lower, const struct ir_insn *insn)
+{
+    return (ir_ref)(insn - lower->block->insns);
+}
+static inline bool lower_is_narrow(const struct lowering *lower, ir_ref ref)
+{
+    return lower->is_narrow[ref];
+}
+
+/* ---- guest registers (lower_regs.c) ---- */
+/* Creates and fills the allocas at the function's entry. */
+void lower_init_regs(struct lowering *lower);
+/* i1: the guarded registers do not all hold narrow values. */
+LLVMValueRef lower_guard_fails(struct lowering *lower);
+/* Makes `regs`, which are wide, narrow, resp. back. */
+void lower_narrow_regs(struct lowering *lower, uint64_t regs);
+void lower_widen_regs(struct lowering *lower, uint64_t regs);
+LLVMValueRef lower_read_full(struct lowering *lower, unsigned reg);
+/* Stores the registers of the set that do not travel as arguments to the vcpu. */
+void lower_store_regs(struct lowering *lower, uint64_t regs);
+/* Tail call of `entry` (a TB entry or a thunk) with the pinned registers, of which those outside
+ * `live` may get any value; ends the LLVM block. */
+void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry);
+
+/* ---- exits, edges, polls (lower_exits.c) ---- */
+/* Collects slot_pcs. */
+void lower_find_slots(struct lowering *lower);
+/* Builds again, enter and body of every reachable node; bodies are left empty. */
+void lower_node_entries(struct lowering *lower);
+/* The promotion counter at the region's entry. */
+void lower_entry_heat(struct lowering *lower);
+/* Leaves to the exec loop at pc with the registers of `live`; ends the LLVM block. */
+void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason);
+
+/* ---- guest memory (lower_mem.c) ---- */
+/* Attaches the guest pc of a memory access to what is built from here on. */
+void lower_set_location(struct lowering *lower, const struct ir_insn *insn);
+
+/* ---- operations: one function each, found through the table in lower.c ---- */
+#define IR_OP(name, ...) void lower_op_##name(struct lowering *lower, const struct ir_insn *insn);
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+
+#endif

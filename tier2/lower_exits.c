@@ -1,0 +1,362 @@
+/* Edges, exits and polls. The contract is in lower.h.
+ *
+ * An exit whose pc has an edge is a branch inside the function, after registers that are narrow
+ * here and not there have been widened. Any other exit stores the dirty registers and jumps
+ * through its slot in the near data. A back edge polls on its way. */
+#include "tier2/lower.h"
+
+enum { POLLED_CHUNK_ITERATIONS = 256 };
+
+/* ---- counters that live in the function ---- */
+
+static bool is_counting_heat(const struct lowering *lower)
+{
+    return lower->options->is_counting_heat && lower->level == TB_TIER_2;
+}
+
+static LLVMValueRef load_local(struct lowering *lower, LLVMValueRef slot)
+{
+    return LLVMBuildLoad2(lower->builder, lower->type.i64, slot, "");
+}
+
+static LLVMValueRef near_field(struct lowering *lower, size_t offset_bytes)
+{
+    return lower_at(lower, lower->near, offset_bytes);
+}
+
+/* Writes the function's own counters back, before every exit. */
+static void flush_counters(struct lowering *lower)
+{
+    if (is_counting_heat(lower))
+        LLVMBuildStore(lower->builder, load_local(lower, lower->heat),
+                       near_field(lower, offsetof(struct region_near, heat)));
+    if (!lower->options->is_counting_stats)
+        return;
+    size_t offset = offsetof(struct vcpu, counter) +
+                    (COUNTER_INSNS_TIER0 + (size_t)lower->level) * sizeof(uint64_t);
+    LLVMValueRef count = lower_load_vcpu(lower, lower->type.i64, offset);
+    count = LLVMBuildAdd(lower->builder, count, load_local(lower, lower->insn_count), "");
+    lower_store_vcpu(lower, count, offset);
+}
+
+/* ---- leaving to the exec loop ---- */
+
+void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason)
+{
+    lower_store_regs(lower, lower->dirty & live);
+    flush_counters(lower);
+    lower_store_vcpu(lower, pc, offsetof(struct vcpu, pc));
+    lower_store_vcpu(lower, lower_const32(lower, reason), offsetof(struct vcpu, exit_reason));
+    lower_tail_call(lower, live,
+                    lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, thunk_leave)));
+}
+
+/* The request is made once per next_heat polls, whatever the exec loop does about it. */
+static void leave_promoting(struct lowering *lower, uint64_t live)
+{
+    int64_t heat = lower->next_heat > 1024 ? lower->next_heat : 1024;
+    LLVMBuildStore(lower->builder, lower_const64(lower, (uint64_t)heat), lower->heat);
+    LLVMValueRef tb = LLVMBuildLoad2(lower->builder, lower->type.ptr,
+                                     near_field(lower, offsetof(struct region_near, tb)), "");
+    lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
+    lower_leave(lower, live, lower_const64(lower, lower->region->guest_pc), VCPU_EXIT_PROMOTE);
+}
+
+static void leave_trapping(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_store_vcpu(lower, lower_const32(lower, insn->c), offsetof(struct vcpu, exit_trap));
+    lower_leave(lower, UINT64_MAX, lower_const64(lower, insn->imm), VCPU_EXIT_TRAP);
+}
+
+/* ---- heat and polls ---- */
+
+/* Counts one poll; i1: the heat has run out. */
+static LLVMValueRef count_heat(struct lowering *lower)
+{
+    LLVMValueRef heat = LLVMBuildSub(lower->builder, load_local(lower, lower->heat),
+                                     lower_const64(lower, 1), "");
+    LLVMBuildStore(lower->builder, heat, lower->heat);
+    return LLVMBuildICmp(lower->builder, LLVMIntSLT, heat, lower_const64(lower, 0), "");
+}
+
+static void promote_if(struct lowering *lower, LLVMValueRef is_due, uint64_t live)
+{
+    LLVMBasicBlockRef promote = lower_new_block(lower, "promote");
+    LLVMBasicBlockRef stay = lower_new_block(lower, "stay");
+    lower_branch_unlikely(lower, is_due, promote, stay);
+    lower_continue_at(lower, promote);
+    leave_promoting(lower, live);
+    lower_continue_at(lower, stay);
+}
+
+void lower_entry_heat(struct lowering *lower)
+{
+    if (!is_counting_heat(lower))
+        return;
+    LLVMValueRef near = near_field(lower, offsetof(struct region_near, heat));
+    LLVMBuildStore(lower->builder, LLVMBuildLoad2(lower->builder, lower->type.i64, near, ""),
+                   lower->heat);
+    promote_if(lower, count_heat(lower), UINT64_MAX);
+}
+
+/* Looks for pending work; without any goes on at `onwards`. */
+static void lower_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
+                       LLVMBasicBlockRef onwards)
+{
+    if (is_counting_heat(lower)) {
+        LLVMValueRef is_due = count_heat(lower);
+        if (block->guest_pc == lower->region->guest_pc)
+            promote_if(lower, is_due, live);
+    }
+    LLVMValueRef pending =
+        lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, pending));
+    LLVMSetVolatile(pending, 1);
+    LLVMBasicBlockRef leave = lower_new_block(lower, "pending");
+    lower_branch_unlikely(lower,
+                          LLVMBuildICmp(lower->builder, LLVMIntNE, pending,
+                                        lower_const32(lower, 0), ""),
+                          leave, onwards);
+    lower_continue_at(lower, leave);
+    lower_leave(lower, live, lower_const64(lower, block->guest_pc), VCPU_EXIT_PC);
+}
+
+/* again: one more iteration; after a chunk of them the poll; enter: a chunk begins. */
+static void lower_chunked_header(struct lowering *lower, const struct ir_block *block,
+                                 uint64_t live, struct node_blocks *blocks)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMBasicBlockRef poll = lower_new_block(lower, "poll");
+    blocks->enter = lower_new_block(lower, "chunk");
+    lower_continue_at(lower, blocks->enter);
+    LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
+    LLVMBuildBr(builder, blocks->body);
+    lower_continue_at(lower, blocks->again);
+    LLVMValueRef count = LLVMBuildAdd(builder, load_local(lower, lower->chunk),
+                                      lower_const64(lower, 1), "");
+    LLVMBuildStore(builder, count, lower->chunk);
+    LLVMValueRef is_full = LLVMBuildICmp(builder, LLVMIntEQ, count,
+                                         lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
+    LLVMBuildCondBr(builder, is_full, poll, blocks->body);
+    lower_continue_at(lower, poll);
+    lower_poll(lower, block, live, blocks->enter);
+}
+
+void lower_node_entries(struct lowering *lower)
+{
+    const struct ir_region *region = lower->region;
+    lower->blocks = arena_zalloc(lower->arena, region->length * sizeof *lower->blocks);
+    for (uint32_t i = 0; i < region->length; i++) {
+        const struct node_facts *facts = &lower->facts->nodes[i];
+        struct node_blocks *blocks = &lower->blocks[i];
+        if (!facts->is_reachable)
+            continue;
+        blocks->body = blocks->enter = lower_new_block(lower, "node");
+        if (!facts->is_header)
+            continue;
+        blocks->again = lower_new_block(lower, "again");
+        lower->narrow = facts->narrow_in;
+        lower->dirty = facts->dirty_in;
+        if (facts->is_chunked) {
+            lower_chunked_header(lower, region->nodes[i].block, facts->live_in, blocks);
+        } else {
+            lower_continue_at(lower, blocks->again);
+            lower_poll(lower, region->nodes[i].block, facts->live_in, blocks->body);
+        }
+    }
+}
+
+/* ---- edges and exits to other code ---- */
+
+static const struct region_edge *edge_to(const struct lowering *lower, uint64_t pc)
+{
+    return lower->is_leaving ? NULL : region_edge_to(lower->node, pc);
+}
+
+static void add_slot(struct lowering *lower, uint64_t pc)
+{
+    for (uint32_t i = 0; i < lower->slot_count; i++)
+        if (lower->slot_pcs[i] == pc)
+            return;
+    lower->slot_pcs[lower->slot_count++] = pc;
+}
+
+static bool is_static_exit(const struct ir_insn *insn)
+{
+    return insn->op == IR_exit_direct || insn->op == IR_exit_if;
+}
+
+void lower_find_slots(struct lowering *lower)
+{
+    const struct ir_region *region = lower->region;
+    size_t exits = 0;
+    for (uint32_t i = 0; i < region->length; i++)
+        for (uint32_t j = 0; j < region->nodes[i].block->length; j++)
+            exits += is_static_exit(&region->nodes[i].block->insns[j]);
+    lower->slot_pcs = arena_alloc(lower->arena, exits * sizeof *lower->slot_pcs);
+    for (uint32_t i = 0; i < region->length; i++) {
+        const struct region_node *node = &region->nodes[i];
+        bool is_fallback = i == 0 && lower->facts->guarded;
+        for (uint32_t j = 0; j < node->block->length; j++) {
+            const struct ir_insn *insn = &node->block->insns[j];
+            if (is_static_exit(insn) && (is_fallback || !region_edge_to(node, insn->imm)))
+                add_slot(lower, insn->imm);
+        }
+    }
+}
+
+static void leave_through_slot(struct lowering *lower, uint64_t pc)
+{
+    uint32_t slot = 0;
+    while (lower->slot_pcs[slot] != pc)
+        slot++;
+    lower_store_regs(lower, lower->dirty);
+    flush_counters(lower);
+    size_t offset = offsetof(struct region_near, slots) + slot * sizeof(void *);
+    LLVMValueRef entry =
+        LLVMBuildLoad2(lower->builder, lower->type.ptr, near_field(lower, offset), "");
+    LLVMSetVolatile(entry, 1);
+    lower_tail_call(lower, UINT64_MAX, entry);
+}
+
+/* Registers that the edge must widen: narrow here, wide and wanted there. */
+static uint64_t regs_to_widen(const struct lowering *lower, const struct region_edge *edge)
+{
+    const struct node_facts *to = &lower->facts->nodes[edge->node];
+    return lower->narrow & ~to->narrow_in & to->live_in & lower->facts->used;
+}
+
+static LLVMBasicBlockRef entry_of_edge(const struct lowering *lower, const struct region_edge *edge)
+{
+    size_t number = (size_t)(edge - lower->node->edges);
+    bool is_back = lower->facts->nodes[lower->node_index].back_edges >> number & 1;
+    const struct node_blocks *blocks = &lower->blocks[edge->node];
+    return is_back ? blocks->again : blocks->enter;
+}
+
+static void follow(struct lowering *lower, const struct region_edge *edge)
+{
+    lower_widen_regs(lower, regs_to_widen(lower, edge));
+    LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
+}
+
+/* Ends the current LLVM block by continuing at pc. */
+static void continue_at_pc(struct lowering *lower, uint64_t pc)
+{
+    const struct region_edge *edge = edge_to(lower, pc);
+    if (edge)
+        follow(lower, edge);
+    else
+        leave_through_slot(lower, pc);
+}
+
+/* A block to branch to that takes the edge: its destination itself where nothing is to be done. */
+static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct region_edge *edge)
+{
+    if (!regs_to_widen(lower, edge))
+        return entry_of_edge(lower, edge);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef side = lower_new_block(lower, "edge");
+    lower_continue_at(lower, side);
+    follow(lower, edge);
+    lower_continue_at(lower, here);
+    return side;
+}
+
+/* ---- operations ---- */
+
+void lower_op_exit_direct(struct lowering *lower, const struct ir_insn *insn)
+{
+    continue_at_pc(lower, insn->imm);
+}
+
+void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef taken = lower_bit(lower, insn->a);
+    const struct region_edge *edge = edge_to(lower, insn->imm);
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    if (edge) {
+        LLVMBuildCondBr(lower->builder, taken, block_for_edge(lower, edge), onwards);
+    } else {
+        LLVMBasicBlockRef leave = lower_new_block(lower, "exit");
+        LLVMBuildCondBr(lower->builder, taken, leave, onwards);
+        lower_continue_at(lower, leave);
+        leave_through_slot(lower, insn->imm);
+    }
+    lower_continue_at(lower, onwards);
+}
+
+void lower_op_exit_trap(struct lowering *lower, const struct ir_insn *insn)
+{
+    leave_trapping(lower, insn);
+}
+
+void lower_op_exit_trap_if(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMBasicBlockRef trap = lower_new_block(lower, "trap");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, lower_bit(lower, insn->a), trap, onwards);
+    lower_continue_at(lower, trap);
+    leave_trapping(lower, insn);
+    lower_continue_at(lower, onwards);
+}
+
+/* Compares pc with the destinations that were seen; what matches none goes on here. */
+static void try_guesses(struct lowering *lower, LLVMValueRef pc)
+{
+    for (uint32_t i = 0; i < lower->node->edge_count && !lower->is_leaving; i++) {
+        const struct region_edge *edge = &lower->node->edges[i];
+        if (!edge->is_guess || edge->node == REGION_NO_NODE)
+            continue;
+        LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+        LLVMValueRef is_match = LLVMBuildICmp(lower->builder, LLVMIntEQ, pc,
+                                              lower_const64(lower, edge->pc), "");
+        LLVMBuildCondBr(lower->builder, is_match, block_for_edge(lower, edge), onwards);
+        lower_continue_at(lower, onwards);
+    }
+}
+
+static void count_jump_cache_hit(struct lowering *lower)
+{
+    if (!lower->options->is_counting_stats)
+        return;
+    size_t offset = offsetof(struct vcpu, counter) + COUNTER_JUMP_CACHE_HITS * sizeof(uint64_t);
+    LLVMValueRef count = lower_load_vcpu(lower, lower->type.i64, offset);
+    lower_store_vcpu(lower, LLVMBuildAdd(lower->builder, count, lower_const64(lower, 1), ""),
+                     offset);
+}
+
+/* Jumps to the entry that the vcpu's jump cache has for pc; on a miss goes on. */
+static void try_jump_cache(struct lowering *lower, LLVMValueRef pc)
+{
+    LLVMBuilderRef builder = lower->builder;
+    /* jump_cache_slot(pc) * 16 */
+    _Static_assert(sizeof(struct jump_cache_entry) == 16, "scaled by a shift of 3");
+    LLVMValueRef offset = LLVMBuildAnd(builder, pc, lower_const64(lower, (JUMP_CACHE_SIZE - 1) << 1),
+                                       "");
+    offset = LLVMBuildShl(builder, offset, lower_const64(lower, 3), "");
+    LLVMValueRef line = LLVMBuildGEP2(
+        builder, lower->type.i8,
+        lower_at(lower, lower->vcpu, offsetof(struct vcpu, jump_cache)), &offset, 1, "");
+    LLVMValueRef line_pc = LLVMBuildLoad2(builder, lower->type.i64, line, "");
+    LLVMBasicBlockRef hit = lower_new_block(lower, "hit");
+    LLVMBasicBlockRef miss = lower_new_block(lower, "miss");
+    lower_branch_unlikely(lower, LLVMBuildICmp(builder, LLVMIntNE, line_pc, pc, ""), miss, hit);
+    lower_continue_at(lower, hit);
+    lower_store_regs(lower, lower->dirty);
+    flush_counters(lower);
+    count_jump_cache_hit(lower);
+    LLVMValueRef entry_place = lower_at(lower, line, offsetof(struct jump_cache_entry, entry));
+    LLVMValueRef entry = LLVMBuildLoad2(builder, lower->type.ptr, entry_place, "");
+    lower_tail_call(lower, UINT64_MAX, entry);
+    lower_continue_at(lower, miss);
+}
+
+void lower_op_exit_indirect(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef pc = lower_value(lower, insn->a);
+    try_guesses(lower, pc);
+    if (lower->options->is_caching_jumps)
+        try_jump_cache(lower, pc);
+    lower_store_vcpu(lower, LLVMConstNull(lower->type.ptr), offsetof(struct vcpu, exit_tb));
+    lower_leave(lower, UINT64_MAX, pc, VCPU_EXIT_INDIRECT);
+}

@@ -1,0 +1,528 @@
+/* Floating point, exact: results, NaNs and flags are RISC-V's.
+ *
+ * Operations that round as MXCSR does are constrained intrinsics (one host instruction, never
+ * folded, moved over MXCSR accesses or dropped); a NaN result takes a cold branch, which costs
+ * less than a select on the latency path. Other rounding modes and rare cases call the helper.
+ * The call sites are strictfp and the function is not: as a function attribute it makes the
+ * backend wait for the x87 unit after inline assembly. */
+#include "tier2/lower.h"
+
+#include "src/base/bits.h"
+#include "src/ir/fp.h"
+
+#include <string.h>
+
+/* A constrained intrinsic from operands to `result`. The metadata operands follow. */
+static LLVMValueRef constrained(struct lowering *lower, const char *name, LLVMTypeRef *overloads,
+                                unsigned overload_count, LLVMValueRef *args, unsigned count)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function =
+        LLVMGetIntrinsicDeclaration(lower->module, id, overloads, overload_count);
+    LLVMTypeRef type = LLVMIntrinsicGetType(lower->context, id, overloads, overload_count);
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, type, function, args, count, "");
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, lower->strictfp);
+    return call;
+}
+
+/* ---- the helper ---- */
+
+static LLVMValueRef operand_bits(struct lowering *lower, ir_ref ref)
+{
+    return ref == IR_NONE ? lower_const64(lower, 0) : lower_bits64(lower, ref);
+}
+
+static uint64_t helper_desc_of(const struct lowering *lower, const struct ir_insn *insn)
+{
+    return helper_desc(insn->op, insn->type, lower->block->insns[insn->a].type,
+                       (unsigned)insn->imm & 7);
+}
+
+static LLVMValueRef call_helper(struct lowering *lower, enum vcpu_helper_index helper,
+                                const struct ir_insn *insn)
+{
+    LLVMValueRef a = operand_bits(lower, insn->a), b = operand_bits(lower, insn->b);
+    LLVMValueRef c = operand_bits(lower, insn->c);
+    LLVMValueRef result = lower_helper(lower, helper, a, b, c, helper_desc_of(lower, insn));
+    return lower_from_bits64(lower, result, insn->type);
+}
+
+/* fp_eval of the operation. */
+static LLVMValueRef evaluate(struct lowering *lower, const struct ir_insn *insn)
+{
+    return call_helper(lower, HELPER_FP, insn);
+}
+
+/* `usual`, or when the bit is set, which is rare, what the helper says. */
+static LLVMValueRef usual_or_helper(struct lowering *lower, const struct ir_insn *insn,
+                                    LLVMValueRef is_rare, LLVMValueRef usual)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef rare = lower_new_block(lower, "rare");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, is_rare, rare, onwards);
+    lower_continue_at(lower, rare);
+    LLVMValueRef exact = evaluate(lower, insn);
+    LLVMBuildBr(lower->builder, onwards);
+    lower_continue_at(lower, onwards);
+    return lower_phi(lower, usual, here, exact, rare);
+}
+
+/* ---- arithmetic ---- */
+
+static LLVMValueRef canonical_nan(const struct lowering *lower, LLVMTypeRef type)
+{
+    bool is_f64 = type == lower->type.f64;
+    LLVMValueRef bits = is_f64 ? lower_const64(lower, FP_CANONICAL_F64)
+                               : lower_const32(lower, (uint32_t)FP_CANONICAL_F32);
+    return LLVMConstBitCast(bits, type);
+}
+
+/* The value, or the canonical NaN for any NaN. The empty assembly keeps the branch from becoming
+ * a select. */
+static LLVMValueRef canonical(struct lowering *lower, LLVMValueRef value)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
+    LLVMBasicBlockRef nan = lower_new_block(lower, "nan");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, LLVMBuildFCmp(builder, LLVMRealUNO, value, value, ""), nan,
+                          onwards);
+    lower_continue_at(lower, nan);
+    LLVMTypeRef type = LLVMFunctionType(lower->type.none, NULL, 0, 0);
+    LLVMValueRef nothing =
+        LLVMGetInlineAsm(type, "", 0, "", 0, 1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMBuildCall2(builder, type, nothing, NULL, 0, "");
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, onwards);
+    return lower_phi(lower, value, here, canonical_nan(lower, LLVMTypeOf(value)), nan);
+}
+
+static bool rounds_as_host(const struct ir_insn *insn)
+{
+    return insn->imm == IR_RM_HOST;
+}
+
+/* An operation whose operands and result have one type. */
+static LLVMValueRef arithmetic(struct lowering *lower, const struct ir_insn *insn,
+                               const char *intrinsic, unsigned operand_count)
+{
+    const ir_ref refs[] = {insn->a, insn->b, insn->c};
+    LLVMTypeRef type = lower_type_of(lower, insn->type);
+    LLVMValueRef args[5];
+    for (unsigned i = 0; i < operand_count; i++)
+        args[i] = lower_value(lower, refs[i]);
+    args[operand_count] = lower->rounding;
+    args[operand_count + 1] = lower->exceptions;
+    return constrained(lower, intrinsic, &type, 1, args, operand_count + 2);
+}
+
+static void lower_arithmetic(struct lowering *lower, const struct ir_insn *insn,
+                             const char *intrinsic, unsigned operand_count)
+{
+    if (rounds_as_host(insn))
+        lower_define(lower, insn,
+                     canonical(lower, arithmetic(lower, insn, intrinsic, operand_count)));
+    else
+        lower_define(lower, insn, evaluate(lower, insn));
+}
+
+#define ARITHMETIC(name, operand_count)                                                            \
+    void lower_op_##name(struct lowering *lower, const struct ir_insn *insn)                       \
+    {                                                                                              \
+        lower_arithmetic(lower, insn, "llvm.experimental.constrained." #name, operand_count);      \
+    }
+ARITHMETIC(fadd, 2)
+ARITHMETIC(fsub, 2)
+ARITHMETIC(fmul, 2)
+ARITHMETIC(fdiv, 2)
+#undef ARITHMETIC
+
+void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_arithmetic(lower, insn, "llvm.experimental.constrained.sqrt", 1);
+}
+
+/* A NaN result goes to the helper: infinity * 0 + NaN is invalid in RISC-V only. */
+void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (!rounds_as_host(insn) || !lower->host->has_fma) {
+        lower_define(lower, insn, evaluate(lower, insn));
+        return;
+    }
+    LLVMValueRef sum = arithmetic(lower, insn, "llvm.experimental.constrained.fma", 3);
+    LLVMValueRef is_nan = LLVMBuildFCmp(lower->builder, LLVMRealUNO, sum, sum, "");
+    lower_define(lower, insn, usual_or_helper(lower, insn, is_nan, sum));
+}
+
+/* ---- sign operations: bits only, no flags ---- */
+
+void lower_op_fneg(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_define(lower, insn, LLVMBuildFNeg(lower->builder, lower_value(lower, insn->a), ""));
+}
+
+void lower_op_fabs(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef a = lower_value(lower, insn->a);
+    lower_define(lower, insn, lower_intrinsic(lower, "llvm.fabs", LLVMTypeOf(a), &a, 1));
+}
+
+void lower_op_fcopysign(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef args[] = {lower_value(lower, insn->a), lower_value(lower, insn->b)};
+    lower_define(lower, insn,
+                 lower_intrinsic(lower, "llvm.copysign", LLVMTypeOf(args[0]), args, 2));
+}
+
+/* ---- comparison ---- */
+
+static LLVMValueRef compare(struct lowering *lower, LLVMValueRef a, LLVMValueRef b,
+                            const char *predicate, bool is_signalling)
+{
+    LLVMTypeRef type = LLVMTypeOf(a);
+    LLVMMetadataRef name = LLVMMDStringInContext2(lower->context, predicate, strlen(predicate));
+    LLVMValueRef args[] = {a, b, LLVMMetadataAsValue(lower->context, name), lower->exceptions};
+    return constrained(lower,
+                       is_signalling ? "llvm.experimental.constrained.fcmps"
+                                     : "llvm.experimental.constrained.fcmp",
+                       &type, 1, args, ARRAY_LENGTH(args));
+}
+
+static void define_comparison(struct lowering *lower, const struct ir_insn *insn,
+                              const char *predicate, bool is_signalling)
+{
+    lower_define_bit(lower, insn,
+                     compare(lower, lower_value(lower, insn->a), lower_value(lower, insn->b),
+                             predicate, is_signalling));
+}
+
+void lower_op_feq(struct lowering *lower, const struct ir_insn *insn)
+{
+    define_comparison(lower, insn, "oeq", false);
+}
+
+void lower_op_flt(struct lowering *lower, const struct ir_insn *insn)
+{
+    define_comparison(lower, insn, "olt", true);
+}
+
+void lower_op_fle(struct lowering *lower, const struct ir_insn *insn)
+{
+    define_comparison(lower, insn, "ole", true);
+}
+
+/* The bits of a float as an integer whose signed order is that of the floats, -0 below +0. */
+static LLVMValueRef ordered_bits(struct lowering *lower, LLVMValueRef value)
+{
+    LLVMBuilderRef builder = lower->builder;
+    bool is_f64 = LLVMTypeOf(value) == lower->type.f64;
+    LLVMTypeRef integer = is_f64 ? lower->type.i64 : lower->type.i32;
+    LLVMValueRef bits = lower_bitcast(lower, value, integer);
+    LLVMValueRef sign = LLVMBuildAShr(builder, bits, LLVMConstInt(integer, is_f64 ? 63 : 31, 0), "");
+    LLVMValueRef flip = LLVMBuildLShr(builder, sign, LLVMConstInt(integer, 1, 0), "");
+    return LLVMBuildXor(builder, bits, flip, "");
+}
+
+/* Unordered operands go to the helper. The others are compared as integers: a plain floating
+ * comparison may become one that sets flags for quiet NaNs, and may move over the branch. */
+static void lower_min_max(struct lowering *lower, const struct ir_insn *insn, bool is_max)
+{
+    LLVMValueRef a = lower_value(lower, insn->a), b = lower_value(lower, insn->b);
+    LLVMValueRef is_unordered = compare(lower, a, b, "uno", false);
+    LLVMValueRef is_first =
+        LLVMBuildICmp(lower->builder, is_max ? LLVMIntSGT : LLVMIntSLT, ordered_bits(lower, a),
+                      ordered_bits(lower, b), "");
+    LLVMValueRef usual = LLVMBuildSelect(lower->builder, is_first, a, b, "");
+    lower_define(lower, insn, usual_or_helper(lower, insn, is_unordered, usual));
+}
+
+void lower_op_fmin(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_min_max(lower, insn, false);
+}
+
+void lower_op_fmax(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_min_max(lower, insn, true);
+}
+
+void lower_op_fclass(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_define(lower, insn, call_helper(lower, HELPER_EVAL, insn));
+}
+
+/* ---- conversions ---- */
+
+static LLVMValueRef convert(struct lowering *lower, const char *intrinsic, LLVMValueRef value,
+                            LLVMTypeRef to, bool has_rounding)
+{
+    LLVMTypeRef overloads[] = {to, LLVMTypeOf(value)};
+    LLVMValueRef args[] = {value, has_rounding ? lower->rounding : lower->exceptions,
+                           lower->exceptions};
+    return constrained(lower, intrinsic, overloads, 2, args, has_rounding ? 3 : 2);
+}
+
+/* The range in which a truncating conversion needs no care: from low (exclusive or inclusive) to
+ * below high; and the signed integer type it is done in. */
+struct safe_range {
+    double low, high;
+    bool is_low_included;
+    bool is_on_64;
+};
+
+static struct safe_range safe_range(bool is_signed, unsigned to, unsigned from)
+{
+    const double two_to_31 = 0x1p31, two_to_63 = 0x1p63;
+    if (!is_signed)
+        return (struct safe_range){-1.0, to == IR_I32 ? 0x1p32 : two_to_63, false, true};
+    if (to == IR_I64)
+        return (struct safe_range){-two_to_63, two_to_63, true, true};
+    if (from == IR_F64)
+        return (struct safe_range){-two_to_31 - 1.0, two_to_31, false, false};
+    return (struct safe_range){-two_to_31, two_to_31, true, false};
+}
+
+/* Converts inside the safe range and asks the helper outside. */
+static void truncate_to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef a = lower_value(lower, insn->a);
+    LLVMTypeRef type = LLVMTypeOf(a), result_type = lower_type_of(lower, insn->type);
+    struct safe_range range = safe_range(is_signed, insn->type, lower->block->insns[insn->a].type);
+    LLVMValueRef above = compare(lower, a, LLVMConstReal(type, range.low),
+                                 range.is_low_included ? "oge" : "ogt", false);
+    LLVMValueRef below = compare(lower, a, LLVMConstReal(type, range.high), "olt", false);
+    LLVMBasicBlockRef safe = lower_new_block(lower, "safe");
+    LLVMBasicBlockRef rare = lower_new_block(lower, "rare");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, LLVMBuildNot(builder, LLVMBuildAnd(builder, above, below, ""), ""),
+                          rare, safe);
+    lower_continue_at(lower, safe);
+    LLVMValueRef usual = convert(lower, "llvm.experimental.constrained.fptosi", a,
+                                 range.is_on_64 ? lower->type.i64 : lower->type.i32, false);
+    if (LLVMTypeOf(usual) != result_type)
+        usual = LLVMBuildTrunc(builder, usual, result_type, "");
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, rare);
+    LLVMValueRef exact = evaluate(lower, insn);
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, onwards);
+    lower_define(lower, insn, lower_phi(lower, usual, safe, exact, rare));
+}
+
+static void to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
+{
+    if (insn->imm == IR_RM_RTZ)
+        truncate_to_integer(lower, insn, is_signed);
+    else
+        lower_define(lower, insn, evaluate(lower, insn));
+}
+
+void lower_op_fcvt_to_s(struct lowering *lower, const struct ir_insn *insn)
+{
+    to_integer(lower, insn, true);
+}
+
+void lower_op_fcvt_to_u(struct lowering *lower, const struct ir_insn *insn)
+{
+    to_integer(lower, insn, false);
+}
+
+/* Every 32-bit integer is exact in f64, whatever the rounding mode. */
+static bool is_conversion_inline(const struct lowering *lower, const struct ir_insn *insn)
+{
+    bool is_exact = insn->type == IR_F64 && lower->block->insns[insn->a].type == IR_I32;
+    return is_exact || rounds_as_host(insn);
+}
+
+static LLVMValueRef from_signed(struct lowering *lower, const struct ir_insn *insn,
+                                LLVMValueRef value)
+{
+    return convert(lower, "llvm.experimental.constrained.sitofp", value,
+                   lower_type_of(lower, insn->type), true);
+}
+
+void lower_op_fcvt_from_s(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (is_conversion_inline(lower, insn))
+        lower_define(lower, insn, from_signed(lower, insn, lower_value(lower, insn->a)));
+    else
+        lower_define(lower, insn, evaluate(lower, insn));
+}
+
+/* From 2^63 on: of half the number, with what was shifted out kept for the rounding; the doubling
+ * is exact. */
+static LLVMValueRef from_large_unsigned(struct lowering *lower, const struct ir_insn *insn,
+                                        LLVMValueRef value)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef one = lower_const64(lower, 1);
+    LLVMValueRef half = LLVMBuildOr(builder, LLVMBuildLShr(builder, value, one, ""),
+                                    LLVMBuildAnd(builder, value, one, ""), "");
+    LLVMValueRef converted = from_signed(lower, insn, half);
+    LLVMTypeRef type = LLVMTypeOf(converted);
+    LLVMValueRef args[] = {converted, converted, lower->rounding, lower->exceptions};
+    return constrained(lower, "llvm.experimental.constrained.fadd", &type, 1, args, 4);
+}
+
+static LLVMValueRef from_unsigned_64(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef value = lower_value(lower, insn->a);
+    LLVMBasicBlockRef large = lower_new_block(lower, "large");
+    LLVMBasicBlockRef small = lower_new_block(lower, "small");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(
+        lower, LLVMBuildICmp(builder, LLVMIntSLT, value, lower_const64(lower, 0), ""), large,
+        small);
+    lower_continue_at(lower, large);
+    LLVMValueRef from_large = from_large_unsigned(lower, insn, value);
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, small);
+    LLVMValueRef from_small = from_signed(lower, insn, value);
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, onwards);
+    return lower_phi(lower, from_large, large, from_small, small);
+}
+
+void lower_op_fcvt_from_u(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (!is_conversion_inline(lower, insn)) {
+        lower_define(lower, insn, evaluate(lower, insn));
+    } else if (lower->block->insns[insn->a].type == IR_I32) {
+        LLVMValueRef wide = LLVMBuildZExt(lower->builder, lower_value(lower, insn->a),
+                                          lower->type.i64, "");
+        lower_define(lower, insn, from_signed(lower, insn, wide));
+    } else {
+        lower_define(lower, insn, from_unsigned_64(lower, insn));
+    }
+}
+
+void lower_op_fcvt_f32(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (!rounds_as_host(insn)) {
+        lower_define(lower, insn, evaluate(lower, insn));
+        return;
+    }
+    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fptrunc",
+                                 lower_value(lower, insn->a), lower->type.f32, true);
+    lower_define(lower, insn, canonical(lower, value));
+}
+
+void lower_op_fcvt_f64(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fpext",
+                                 lower_value(lower, insn->a), lower->type.f64, false);
+    lower_define(lower, insn, canonical(lower, value));
+}
+
+/* ---- NaN boxing ---- */
+
+void lower_op_box(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_define_narrow(lower, insn, lower_value(lower, insn->a));
+}
+
+void lower_op_unbox(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMBuilderRef builder = lower->builder;
+    if (lower_is_narrow(lower, insn->a)) {
+        lower_define(lower, insn, lower_low32(lower, insn->a));
+        return;
+    }
+    LLVMValueRef bits = lower_bits64(lower, insn->a);
+    LLVMValueRef high = LLVMBuildLShr(builder, bits, lower_const64(lower, 32), "");
+    LLVMValueRef is_boxed =
+        LLVMBuildICmp(builder, LLVMIntEQ, high, lower_const64(lower, UINT32_MAX), "");
+    LLVMValueRef low = LLVMBuildTrunc(builder, bits, lower->type.i32, "");
+    low = LLVMBuildSelect(builder, is_boxed, low,
+                          lower_const32(lower, (uint32_t)FP_CANONICAL_F32), "");
+    lower_define(lower, insn, lower_bitcast(lower, low, lower->type.f32));
+}
+
+/* ---- control and status ---- */
+
+/* A stack word for MXCSR, made once per function. */
+static LLVMValueRef scratch_word(struct lowering *lower)
+{
+    if (!lower->scratch) {
+        LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
+        LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
+        lower->scratch = LLVMBuildAlloca(lower->builder, lower->type.i32, "mxcsr");
+        lower_continue_at(lower, here);
+    }
+    return lower->scratch;
+}
+
+static LLVMValueRef read_mxcsr(struct lowering *lower)
+{
+    LLVMValueRef slot = scratch_word(lower);
+    lower_asm_on(lower, "stmxcsr $0", "=*m,~{memory},~{dirflag},~{fpsr},~{flags}", slot);
+    return LLVMBuildLoad2(lower->builder, lower->type.i32, slot, "");
+}
+
+static void write_mxcsr(struct lowering *lower, LLVMValueRef value)
+{
+    LLVMValueRef slot = scratch_word(lower);
+    LLVMBuildStore(lower->builder, value, slot);
+    lower_asm_on(lower, "ldmxcsr $0", "*m,~{memory},~{dirflag},~{fpsr},~{flags}", slot);
+}
+
+/* Where each of RISC-V's flags lies in MXCSR: bit numbers. */
+static const struct flag_bits {
+    uint8_t guest, mxcsr;
+} flag_bits[] = {{0 /* NX */, 5}, {1 /* UF */, 4}, {2 /* OF */, 3}, {3 /* DZ */, 2}, {4 /* NV */, 0}};
+enum { MXCSR_FLAGS = 0x3f };
+
+/* The bit `from` of value, moved to bit `to`. */
+static LLVMValueRef move_bit(struct lowering *lower, LLVMValueRef value, unsigned from, unsigned to)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef bit = LLVMBuildAnd(builder, value, lower_const32(lower, 1u << from), "");
+    if (from < to)
+        return LLVMBuildShl(builder, bit, lower_const32(lower, to - from), "");
+    return LLVMBuildLShr(builder, bit, lower_const32(lower, from - to), "");
+}
+
+void lower_op_get_fflags(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef mxcsr = read_mxcsr(lower), flags = lower_const32(lower, 0);
+    for (unsigned i = 0; i < ARRAY_LENGTH(flag_bits); i++)
+        flags = LLVMBuildOr(lower->builder, flags,
+                            move_bit(lower, mxcsr, flag_bits[i].mxcsr, flag_bits[i].guest), "");
+    lower_define(lower, insn, LLVMBuildZExt(lower->builder, flags, lower->type.i64, ""));
+}
+
+void lower_op_set_fflags(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef flags = lower_low32(lower, insn->a);
+    LLVMValueRef mxcsr = LLVMBuildAnd(lower->builder, read_mxcsr(lower),
+                                      lower_const32(lower, ~(uint32_t)MXCSR_FLAGS), "");
+    for (unsigned i = 0; i < ARRAY_LENGTH(flag_bits); i++)
+        mxcsr = LLVMBuildOr(lower->builder, mxcsr,
+                            move_bit(lower, flags, flag_bits[i].guest, flag_bits[i].mxcsr), "");
+    write_mxcsr(lower, mxcsr);
+}
+
+void lower_op_get_frm(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef frm = lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, frm));
+    lower_define(lower, insn, LLVMBuildZExt(lower->builder, frm, lower->type.i64, ""));
+}
+
+void lower_op_set_frm(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef none = lower_const64(lower, 0);
+    lower_define(lower, insn,
+                 lower_helper(lower, HELPER_SET_FRM, lower_value(lower, insn->a), none, none, 0));
+}
+
+void lower_op_get_counter(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef none = lower_const64(lower, 0);
+    lower_define(lower, insn,
+                 lower_helper(lower, HELPER_GET_COUNTER, lower_const64(lower, insn->imm), none,
+                              none, 0));
+}

@@ -1,0 +1,224 @@
+/* Tier 2: regions to machine code through LLVM. The only exported symbol of the module is here.
+ *
+ * One compile: analyse, lower, optimise and emit without the cache's lock; then, holding it, link,
+ * fill the exit slots and publish, unless the guest code has changed meanwhile. */
+#include "src/tb/tier.h"
+
+#include "src/base/check.h"
+#include "tier2/analysis.h"
+#include "tier2/codegen.h"
+#include "tier2/faults.h"
+#include "tier2/host.h"
+#include "tier2/jit.h"
+#include "tier2/lower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Owner: the compile thread. */
+struct tier2 {
+    struct tier tier;
+    struct tb_cache *cache;
+    struct tier_options options;
+    struct codegen codegen;
+    struct jit *jit;
+    struct arena arena; /* of the compile at hand */
+    uint32_t serial;    /* of the next region */
+};
+
+/* ---- what stays with the code ---- */
+
+static void release_code(void *context, struct tb_code *code)
+{
+    (void)context;
+    struct region_code *region_code = code->tier_private;
+    jit_release(&region_code);
+    code->tier_private = NULL;
+}
+
+static bool fault_pc(const struct tb_code *code, const void *x_address, uint64_t *ret_pc)
+{
+    const struct region_code *region_code = code->tier_private;
+    uint32_t line = line_at(&region_code->line_table,
+                            (uint64_t)((const uint8_t *)x_address - code->start));
+    if (line == 0)
+        return false;
+    *ret_pc = region_code->line_base_pc + (uint64_t)(line - 1) * 2;
+    return true;
+}
+
+/* ---- publishing ---- */
+
+struct publication {
+    const struct tier_job *job;
+    const struct lowering *lower;
+    const struct object *object;
+    struct region_code *region_code;
+};
+
+/* The records that exits go to; false when code memory is full. */
+static bool reference_exits(const struct publication *publication, struct tb **ret_tbs)
+{
+    const struct lowering *lower = publication->lower;
+    for (uint32_t i = 0; i < lower->slot_count; i++) {
+        ret_tbs[i] = tb_reference(publication->job->cache, lower->slot_pcs[i],
+                                  publication->job->region->mode);
+        if (!ret_tbs[i])
+            return false;
+    }
+    return true;
+}
+
+/* The near data lies at its X address, which is writable too. */
+static void fill_near(const struct publication *publication, struct tb_code *code, struct tb **tbs)
+{
+    const struct tier_job *job = publication->job;
+    struct region_near *near = (struct region_near *)(void *)publication->region_code->near;
+    near->tb = job->tb;
+    near->heat = job->next_heat;
+    for (uint32_t i = 0; i < publication->lower->slot_count; i++)
+        tb_link(job->cache, code, tbs[i], (uint8_t *)&near->slots[i], TB_LINK_POINTER);
+}
+
+/* Lock held; everything that can fail has been done. */
+static void publish(const struct publication *publication, struct tb **tbs)
+{
+    const struct tier_job *job = publication->job;
+    struct tb_code *code = tb_code_new(job->cache, job->tb, job->level);
+    code->start = publication->region_code->start;
+    code->size_bytes = (uint32_t)publication->object->function_bytes;
+    code->guest_length = job->region->guest_length;
+    code->tier_private = publication->region_code;
+    code->fault_pc = fault_pc;
+    fill_near(publication, code, tbs);
+    for (uint32_t i = 0; i < job->region->length; i++) {
+        const struct ir_block *block = job->region->nodes[i].block;
+        tb_cover(job->cache, code, block->guest_pc, block->guest_size_bytes);
+    }
+    tb_publish(job->cache, code, code->start);
+}
+
+/* Lock held. Takes the object file over. */
+static enum status link_and_publish(struct tier2 *tier2, struct publication *publication,
+                                    LLVMMemoryBufferRef object_file, struct error *err)
+{
+    const struct tier_job *job = publication->job;
+    const struct lowering *lower = publication->lower;
+    if (job->cache->generation != job->generation) {
+        LLVMDisposeMemoryBuffer(object_file);
+        return error_set(err, STATUS_STALE, "the guest code changed during the compile");
+    }
+    enum status status = jit_link(tier2->jit, object_file, publication->object, lower->symbol,
+                                  &publication->region_code, err);
+    if (status != STATUS_OK)
+        return status;
+    publication->region_code->line_base_pc = lower->line_base_pc;
+    struct tb **tbs = arena_alloc(&tier2->arena, lower->slot_count * sizeof *tbs);
+    if (!reference_exits(publication, tbs)) {
+        jit_release(&publication->region_code);
+        return error_set(err, STATUS_CODE_FULL, "code memory is full");
+    }
+    tb_cache_on_release(job->cache, job->level, release_code, NULL);
+    publish(publication, tbs);
+    return STATUS_OK;
+}
+
+static enum status install(struct tier2 *tier2, const struct tier_job *job,
+                           const struct lowering *lower, LLVMMemoryBufferRef object_file,
+                           struct error *err)
+{
+    struct object object;
+    enum status status = object_read(LLVMGetBufferStart(object_file),
+                                     LLVMGetBufferSize(object_file), &object, err);
+    if (status != STATUS_OK) {
+        LLVMDisposeMemoryBuffer(object_file);
+        return status;
+    }
+    struct publication publication = {.job = job, .lower = lower, .object = &object};
+    tb_lock(job->cache);
+    status = link_and_publish(tier2, &publication, object_file, err);
+    tb_unlock(job->cache);
+    return status;
+}
+
+/* ---- compiling ---- */
+
+/* Lowers and emits. The context is gone afterwards. */
+static enum status generate(struct tier2 *tier2, const struct tier_job *job,
+                            struct lowering *lower, LLVMMemoryBufferRef *ret_object,
+                            struct error *err)
+{
+    struct error diagnostics;
+    lower->context = codegen_new_context(&diagnostics);
+    lower->module = codegen_new_module(&tier2->codegen, lower->context);
+    lower_region(lower);
+    struct codegen_request request = {
+        .level = job->level,
+        .is_verifying = tier2->options.is_verifying,
+        .dump = &job->dump,
+    };
+    bool is_lost;
+    enum status status = codegen_compile(&tier2->codegen, lower->module, &request, &diagnostics,
+                                         ret_object, &is_lost);
+    if (!is_lost) {
+        LLVMDisposeModule(lower->module);
+        LLVMContextDispose(lower->context);
+    }
+    if (status != STATUS_OK && err)
+        *err = diagnostics;
+    return status;
+}
+
+static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+{
+    struct tier2 *tier2 = (struct tier2 *)tier;
+    CHECK(job->level == TB_TIER_2 || job->level == TB_TIER_3, "not a level of this tier");
+    arena_reset(&tier2->arena);
+    struct region_facts facts;
+    bool is_chunking = tier2->options.is_polling_chunked && job->level == TB_TIER_3;
+    region_analyse(job->region, is_chunking, &tier2->arena, &facts);
+    struct lowering lower = {
+        .region = job->region,
+        .facts = &facts,
+        .options = &tier2->options,
+        .host = host_features(),
+        .level = job->level,
+        .next_heat = job->next_heat,
+        .arena = &tier2->arena,
+        .serial = tier2->serial++,
+    };
+    LLVMMemoryBufferRef object_file;
+    enum status status = generate(tier2, job, &lower, &object_file, err);
+    return status == STATUS_OK ? install(tier2, job, &lower, object_file, err) : status;
+}
+
+static void destroy(struct tier *tier)
+{
+    struct tier2 *tier2 = (struct tier2 *)tier;
+    jit_destroy(&tier2->jit);
+    codegen_fini(&tier2->codegen);
+    arena_fini(&tier2->arena);
+    free(tier2);
+}
+
+__attribute__((visibility("default"))) tiercel_tier2_create_fn tiercel_tier2_create;
+
+struct tier *tiercel_tier2_create(const struct tier2_config *config, struct error *err)
+{
+    struct tier2 *tier2 = calloc(1, sizeof *tier2);
+    CHECK(tier2, "out of memory");
+    tier2->tier = (struct tier){.name = "llvm", .compile = compile, .destroy = destroy};
+    tier2->cache = config->cache;
+    tier2->options = config->options;
+    if (codegen_init(&tier2->codegen, err) != STATUS_OK) {
+        free(tier2);
+        return NULL;
+    }
+    if (jit_create(config->cache->memory, &tier2->jit, err) != STATUS_OK) {
+        codegen_fini(&tier2->codegen);
+        free(tier2);
+        return NULL;
+    }
+    arena_init(&tier2->arena);
+    return &tier2->tier;
+}
