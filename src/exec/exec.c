@@ -1,0 +1,131 @@
+/* Creation and end of the engine and its harts. */
+#include "src/exec/internal.h"
+
+#include "src/base/bits.h"
+#include "src/base/check.h"
+
+#include <stdlib.h>
+
+_Static_assert(offsetof(struct exec_thread, vcpu) == 0, "a vcpu is the start of its thread record");
+
+/* The guest is about to change bytes that were translated, on the thread that runs it. */
+static void on_code_change(void *context, uint64_t addr, uint64_t size_bytes)
+{
+    struct exec *exec = context;
+    tb_lock(exec->cache);
+    if (tb_drop_range(exec->cache, addr, size_bytes))
+        exec_kick_all(exec);
+    tb_unlock(exec->cache);
+}
+
+static struct tier_options tier_options_of(const struct exec *exec)
+{
+    const struct exec_config *config = &exec->config;
+    return (struct tier_options){
+        .is_counting_heat = config->mode == EXEC_AUTO,
+        .is_counting_stats = config->is_counting,
+        .is_polling_chunked = exec_has(exec, FEATURE_chunked_polls),
+        .is_pinning = exec_has(exec, FEATURE_pinning),
+        .is_caching_inline = exec_has(exec, FEATURE_inline_cache),
+        .is_caching_jumps = exec_has(exec, FEATURE_jump_cache),
+#ifndef NDEBUG
+        .is_verifying = true,
+#endif
+    };
+}
+
+enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
+                        struct exec **ret_exec, struct error *err)
+{
+    struct exec *exec = calloc(1, sizeof *exec);
+    CHECK(exec, "out of memory");
+    exec->config = *config;
+    struct tb_cache_config cache_config = {
+        .code_limit_bytes = config->code_limit_bytes,
+        .is_chaining = exec_has(exec, FEATURE_chaining),
+    };
+    enum status status = tb_cache_create(&cache_config, &exec->cache, err);
+    if (status != STATUS_OK) {
+        free(exec);
+        return status;
+    }
+    exec->options = tier_options_of(exec);
+    exec->tier[0] = tiers->create_tier0(exec->cache, &exec->options);
+    exec->tier[1] = tiers->create_tier1(exec->cache, &exec->options);
+    exec->start_time_ns = exec_time_ns();
+    promote_init(exec);
+    space_set_listener(config->space, on_code_change, exec);
+    fault_install();
+    *ret_exec = exec;
+    return STATUS_OK;
+}
+
+void exec_destroy(struct exec **exec_place)
+{
+    struct exec *exec = *exec_place;
+    if (!exec)
+        return;
+    promote_stop(exec);
+    space_set_listener(exec->config.space, NULL, NULL);
+    tb_lock(exec->cache);
+    tb_flush(exec->cache);
+    tb_unlock(exec->cache);
+    promote_fini(exec);
+    for (int i = 0; i < 2; i++)
+        exec->tier[i]->destroy(exec->tier[i]);
+    tb_cache_destroy(&exec->cache);
+    free(exec);
+    *exec_place = NULL;
+}
+
+void exec_set_os(struct exec *exec, void *os)
+{
+    exec->config.os = os;
+}
+
+/* Regions made so far are imprecise: everything is flushed (the caller is outside generated code)
+ * and compiled again as it gets hot. Precise regions serve an imprecise guest as well. */
+void exec_set_precise_faults(struct exec *exec, bool is_precise)
+{
+    tb_lock(exec->cache);
+    bool is_change = is_precise && !exec->options.is_precise;
+    if (is_change) {
+        exec->options.is_precise = true;
+        tb_flush(exec->cache);
+        exec_kick_all(exec);
+    }
+    tb_unlock(exec->cache);
+}
+
+struct vcpu *exec_vcpu_create(struct exec *exec)
+{
+    struct exec_thread *thread = aligned_alloc(64, bits_align_up(sizeof *thread, 64));
+    CHECK(thread, "out of memory");
+    *thread = (struct exec_thread){.exec = exec};
+    vcpu_init(&thread->vcpu, space_base(exec->config.space));
+    thread->vcpu.owner = thread;
+    arena_init(&thread->arena);
+    tb_lock(exec->cache);
+    thread->next = exec->threads;
+    exec->threads = thread;
+    tb_unlock(exec->cache);
+    return &thread->vcpu;
+}
+
+void exec_vcpu_destroy(struct vcpu **vcpu)
+{
+    if (!*vcpu)
+        return;
+    struct exec_thread *thread = (*vcpu)->owner;
+    tb_lock(thread->exec->cache);
+    for (struct exec_thread **place = &thread->exec->threads; *place; place = &(*place)->next) {
+        if (*place == thread) {
+            *place = thread->next;
+            break;
+        }
+    }
+    tb_unlock(thread->exec->cache);
+    arena_fini(&thread->arena);
+    free(thread);
+    *vcpu = NULL;
+}

@@ -1,0 +1,114 @@
+/* The execution engine: the loop, translation, promotion, faults.
+ *
+ * It drives tiers through struct tier and reaches the operating system through struct os_ops. One
+ * engine serves one machine. docs/architecture.md shows the way of the data. */
+#ifndef TIERCEL_EXEC_EXEC_H
+#define TIERCEL_EXEC_EXEC_H
+
+#include "src/base/features.h"
+#include "src/guest/guest.h"
+#include "src/memory/space.h"
+#include "src/opt/opt.h"
+#include "src/tb/tier.h"
+
+struct exec;
+
+/* A guest memory access, fetch or instruction that failed. */
+struct guest_fault {
+    enum guest_fault_kind {
+        GUEST_FAULT_ILLEGAL,    /* SIGILL */
+        GUEST_FAULT_BREAKPOINT, /* SIGTRAP */
+        GUEST_FAULT_FETCH,      /* SIGSEGV: pc not executable */
+        GUEST_FAULT_ACCESS,     /* SIGSEGV: load or store */
+        GUEST_FAULT_BUS,        /* SIGBUS: the host's SIGBUS, or misaligned atomic */
+    } kind;
+    uint64_t pc;
+    uint64_t address;     /* of the access; pc for the others */
+    bool is_write;
+    bool is_state_exact;  /* registers are those at pc (always in tiers 0 and 1) */
+};
+
+enum os_action {
+    OS_CONTINUE, /* go on at vcpu->pc */
+    OS_EXIT,     /* leave exec_run */
+};
+
+/* What the engine asks of the operating system. All are called on the vcpu's thread, outside
+ * generated code, with the host's MXCSR, vcpu->pc and vcpu->reg exact (but see is_state_exact). */
+struct os_ops {
+    /* vcpu->pc is the ecall's; the callee advances it. */
+    enum os_action (*syscall)(void *os, struct vcpu *vcpu);
+    enum os_action (*fault)(void *os, struct vcpu *vcpu, const struct guest_fault *fault);
+    /* Pending work of kind VCPU_PENDING_SIGNAL. */
+    enum os_action (*signal)(void *os, struct vcpu *vcpu);
+};
+
+enum exec_mode { EXEC_AUTO, EXEC_TIER0, EXEC_TIER1, EXEC_TIER2 };
+
+enum exec_dump {
+    EXEC_DUMP_DECODE = 1,
+    EXEC_DUMP_IR = 2,
+    EXEC_DUMP_OPT = 4,
+    EXEC_DUMP_X64 = 8,
+    EXEC_DUMP_LLVM = 16,
+    EXEC_DUMP_ASM = 32,
+};
+
+struct exec_config {
+    enum exec_mode mode;
+    uint32_t threshold[TB_TIER_COUNT]; /* [1..3] executions before promotion to that tier */
+    uint32_t jit_threads;              /* 0: compile on the vcpu's thread */
+    bool is_counting;                  /* keep execution statistics */
+    size_t code_limit_bytes;
+    uint32_t max_block_insns;
+    uint32_t max_region_insns;
+    uint32_t opt_passes;               /* set of 1 << enum opt_pass */
+    uint32_t features;                 /* set of 1 << enum feature */
+    uint32_t dump;                     /* set of enum exec_dump */
+    uint64_t dump_pc;                  /* only blocks that contain it; 0: all */
+    FILE *dump_file;
+    const char *tier2_module;          /* path of the LLVM tier's shared object, NULL: not built */
+    const struct guest_isa *isa;
+    struct space *space;
+    const struct os_ops *os_ops;
+    void *os;                          /* may be set later with exec_set_os */
+};
+
+/* Makes tiers 0 and 1 for the engine; called once with the engine's cache. The composition root
+ * provides them, so that the engine knows no tier. The engine destroys them. */
+struct exec_tiers {
+    struct tier *(*create_tier0)(struct tb_cache *cache, const struct tier_options *options);
+    struct tier *(*create_tier1)(struct tb_cache *cache, const struct tier_options *options);
+};
+
+/* The configuration is copied. One engine may exist per process and space at a time. */
+enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
+                        struct exec **ret_exec, struct error *err);
+/* Waits for compile threads. */
+void exec_destroy(struct exec **exec);
+void exec_set_os(struct exec *exec, void *os);
+
+/* A hart of this engine, with all registers zero; pc and registers are the caller's to set. */
+struct vcpu *exec_vcpu_create(struct exec *exec);
+void exec_vcpu_destroy(struct vcpu **vcpu);
+
+/* Runs from vcpu->pc on the calling thread until the OS answers OS_EXIT (STATUS_OK) or the engine
+ * cannot go on: STATUS_CODE_FULL when one block does not fit the code memory, STATUS_UNSUPPORTED
+ * when mode EXEC_TIER2 has no LLVM tier, STATUS_REJECTED when it cannot compile a block. */
+enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err);
+
+/* Tells the engine that the guest has (or no longer has) a handler for SIGSEGV or SIGBUS, so that
+ * faults must be precise in every tier from now on. */
+void exec_set_precise_faults(struct exec *exec, bool is_precise);
+
+/* For the OS, from any thread or an async signal handler: sets pending bits. */
+static inline void vcpu_set_pending(struct vcpu *vcpu, uint32_t bits)
+{
+    atomic_fetch_or_explicit(&vcpu->pending, bits, memory_order_release);
+}
+
+/* ---- statistics (src/exec/stats.c); docs/stats.md describes the JSON ---- */
+void exec_write_stats_text(struct exec *exec, FILE *out);
+void exec_write_stats_json(struct exec *exec, FILE *out);
+
+#endif

@@ -1,0 +1,135 @@
+/* What the files of the engine share. Nothing outside src/exec includes this. */
+#ifndef TIERCEL_EXEC_INTERNAL_H
+#define TIERCEL_EXEC_INTERNAL_H
+
+#include "src/exec/exec.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+
+/* Per tier; written under the cache's lock. */
+struct tier_stats {
+    uint64_t compiled;        /* blocks or regions */
+    uint64_t guest_insns;     /* that they cover */
+    uint64_t compile_time_ns;
+    uint64_t code_bytes;
+    uint64_t promotions;      /* requests to compile for this tier because of heat */
+    uint64_t failed;
+};
+
+enum { EXEC_FAILURE_KINDS = 8 };
+
+/* Reasons of failed compiles, the first few kinds kept. Under the cache's lock. */
+struct failure {
+    char text[160];
+    uint64_t count;
+};
+
+enum sample_place { SAMPLE_TIER0, SAMPLE_TIER1, SAMPLE_TIER2, SAMPLE_TIER3, SAMPLE_OTHER, SAMPLE_COUNT };
+
+/* One hart and what the engine keeps for it. Owner: its thread. */
+struct exec_thread {
+    struct vcpu vcpu;
+    struct exec *exec;
+    struct exec_thread *next;     /* list of the engine, under the cache's lock */
+    struct arena arena;           /* of the translation at hand */
+    sigjmp_buf tier0_escape;      /* where a fault in tier 0 goes */
+    volatile bool is_in_tier0;
+    struct guest_fault fault;     /* set by the fault handler */
+    uint64_t indirect_fills;      /* look-ups by the loop after misses */
+    _Atomic uint64_t samples[SAMPLE_COUNT]; /* written by the profiling signal on this thread */
+};
+
+/* A compile for tier 2 or 3. Owner: who holds it (vcpu thread, queue, compile thread). */
+struct compile_job {
+    struct compile_job *next;
+    struct arena arena;           /* owns the region */
+    struct tier_job tier_job;
+    uint64_t flushes;             /* of the cache when the region was formed: TB records it knows
+                                     are gone when that has changed */
+    uint32_t covered_count;       /* TBs whose requested_tier this job set */
+    struct tb **covered;
+};
+
+struct compile_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct compile_job *first, **last; /* under lock */
+    uint32_t length;                   /* under lock */
+    bool is_stopping;                  /* under lock */
+    pthread_t *threads;                /* vcpu thread only */
+    struct tier **tiers;               /* what each thread made, once it has been joined */
+    uint32_t thread_count;             /* vcpu thread only */
+};
+
+struct exec {
+    struct exec_config config;       /* constant */
+    struct tb_cache *cache;
+    struct tier *tier[2];            /* tiers 0 and 1 */
+    struct tier *tier2;              /* of the vcpu thread, for synchronous compiles */
+    tiercel_tier2_create_fn *create_tier2; /* under queue.lock; NULL until the module is open */
+    void *tier2_handle;              /* under queue.lock */
+    bool is_tier2_broken;            /* the module cannot be opened; under the cache's lock */
+    struct tier_options options;     /* constant but is_precise (under the cache's lock) */
+    struct exec_thread *threads;     /* under the cache's lock */
+    struct tier_stats stats[TB_TIER_COUNT];
+    struct failure failures[EXEC_FAILURE_KINDS];
+    struct compile_queue queue;
+    uint64_t start_time_ns;
+};
+
+static inline bool exec_has(const struct exec *exec, enum feature feature)
+{
+    return exec->config.features >> feature & 1;
+}
+
+uint64_t exec_time_ns(void);
+
+/* translate.c: the TB at vcpu->pc with code that can run it, or NULL with *ret_status set. Flushes
+ * the cache when it is full. */
+struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
+                        struct error *err);
+/* IR of the block at pc in `arena`, and the same after the configured passes. */
+struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode);
+struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
+/* Prints the region's nodes when dumps are on. */
+void dump_region(struct exec *exec, const struct ir_region *region);
+/* Compiles a TB of tier 0 for tier 1. Lock held. */
+enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err);
+struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
+void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
+
+/* region.c: the region whose entry is tb, in `arena`. Cache lock held (it reads the profile). */
+struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
+                              bool is_profiled);
+
+/* promote.c */
+void promote_init(struct exec *exec);
+/* Joins the compile threads and drops waiting jobs; then, when all code has been released,
+ * promote_fini destroys the LLVM tiers. The module itself stays mapped: LLVM's own exit handlers
+ * need it. */
+void promote_stop(struct exec *exec);
+void promote_fini(struct exec *exec);
+/* The heat of tb has run out: requests or makes the next tier. No lock held. */
+void promote_tb(struct exec_thread *thread, struct tb *tb);
+/* Compiles a region for tb at once on this thread. No lock held. */
+enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
+                        struct error *err);
+/* Heat with which a TB of this tier starts, INT32_MAX when it is never promoted. */
+int32_t promote_initial_heat(const struct exec *exec, enum tb_tier tier);
+void exec_kick_all(struct exec *exec);
+
+/* tier2_module.c: a new instance of the LLVM tier for the calling thread; opens the shared object
+ * at the first call. NULL with *err set when it cannot. No lock held. */
+struct tier *tier2_open(struct exec *exec, struct error *err);
+
+/* fault.c */
+void fault_install(void);
+void fault_set_thread(struct exec_thread *thread);
+
+/* sample.c: time shares by profiling signal, only when counting. */
+void sample_start(struct exec_thread *thread);
+void sample_stop(void);
+
+#endif

@@ -1,0 +1,171 @@
+/* The loop: runs a TB, looks at why it came back, and finds the next one.
+ *
+ * At the top of the loop vcpu->pc is the next guest instruction and all guest state is in the vcpu.
+ * Everything that is not an ordinary jump is decided here: traps, faults, pending work. */
+#include "src/exec/internal.h"
+
+#include "src/base/check.h"
+#include "src/ir/fp.h"
+
+static enum os_action report_fault(struct exec_thread *thread, enum guest_fault_kind kind)
+{
+    struct exec *exec = thread->exec;
+    struct guest_fault fault = {
+        .kind = kind, .pc = thread->vcpu.pc, .address = thread->vcpu.pc, .is_state_exact = true};
+    return exec->config.os_ops->fault(exec->config.os, &thread->vcpu, &fault);
+}
+
+/* The guest asked for its instruction fetches to see earlier stores. Watched pages have already
+ * dropped what was overwritten; what remains stale are cached entries. */
+static enum os_action after_fence_i(struct exec_thread *thread)
+{
+    vcpu_flush_jump_cache(&thread->vcpu);
+    return OS_CONTINUE;
+}
+
+static enum os_action handle_trap(struct exec_thread *thread)
+{
+    struct exec *exec = thread->exec;
+    switch ((enum ir_trap)thread->vcpu.exit_trap) {
+    case IR_TRAP_ECALL:
+        return exec->config.os_ops->syscall(exec->config.os, &thread->vcpu);
+    case IR_TRAP_EBREAK:
+        return report_fault(thread, GUEST_FAULT_BREAKPOINT);
+    case IR_TRAP_ILLEGAL:
+        return report_fault(thread, GUEST_FAULT_ILLEGAL);
+    case IR_TRAP_MISALIGNED:
+        return report_fault(thread, GUEST_FAULT_BUS);
+    case IR_TRAP_FETCH:
+        return report_fault(thread, GUEST_FAULT_FETCH);
+    case IR_TRAP_FENCE_I:
+        return after_fence_i(thread);
+    case IR_TRAP_REENTER:
+        vcpu_flush_jump_cache(&thread->vcpu);
+        return OS_CONTINUE;
+    case IR_TRAP_NONE:
+    case IR_TRAP_COUNT:
+        break;
+    }
+    CHECK(false, "a trap exit without a trap");
+    return OS_EXIT;
+}
+
+static enum os_action handle_pending(struct exec_thread *thread)
+{
+    struct exec *exec = thread->exec;
+    uint32_t bits = atomic_exchange_explicit(&thread->vcpu.pending, 0, memory_order_acquire);
+    if (bits & VCPU_PENDING_KICK)
+        vcpu_flush_jump_cache(&thread->vcpu);
+    if (bits & VCPU_PENDING_EXIT)
+        return OS_EXIT;
+    if (bits & VCPU_PENDING_SIGNAL)
+        return exec->config.os_ops->signal(exec->config.os, &thread->vcpu);
+    return OS_CONTINUE;
+}
+
+/* The loop had to find the successor of an indirect jump: remembers it for generated code. */
+static void fill_indirect(struct exec_thread *thread, struct tb *from, struct tb *to)
+{
+    struct vcpu *vcpu = &thread->vcpu;
+    const void *entry = atomic_load_explicit(&to->entry, memory_order_acquire);
+    vcpu->jump_cache[jump_cache_slot(to->pc)] = (struct jump_cache_entry){to->pc, entry};
+    thread->indirect_fills++;
+    if (!from)
+        return;
+    atomic_store_explicit(&from->inline_cache, to, memory_order_release);
+    tb_lock(thread->exec->cache);
+    tb_observe(thread->exec->cache, from, to->pc);
+    tb_unlock(thread->exec->cache);
+}
+
+static void run_tb(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    if (tb->tier == TB_TIER_0) {
+        thread->is_in_tier0 = true;
+        exec->tier[0]->run(exec->tier[0], &thread->vcpu, tb);
+        thread->is_in_tier0 = false;
+    } else {
+        tb_enter(&thread->vcpu, atomic_load_explicit(&tb->entry, memory_order_acquire));
+    }
+}
+
+/* What the latest exit left for the next turn of the loop. */
+struct turn {
+    struct tb *indirect_from; /* its inline cache waits to be filled */
+    bool is_indirect;
+    uint64_t generation;      /* of the cache then: indirect_from is gone when it has changed */
+};
+
+static enum os_action after_exit(struct exec_thread *thread, struct turn *turn)
+{
+    struct vcpu *vcpu = &thread->vcpu;
+    struct exec *exec = thread->exec;
+    *turn = (struct turn){0};
+    switch ((enum vcpu_exit)vcpu->exit_reason) {
+    case VCPU_EXIT_TB:
+        vcpu->pc = vcpu->exit_tb->pc;
+        return OS_CONTINUE;
+    case VCPU_EXIT_PC:
+        return OS_CONTINUE;
+    case VCPU_EXIT_INDIRECT:
+        *turn = (struct turn){vcpu->exit_tb, true, exec->cache->generation};
+        return OS_CONTINUE;
+    case VCPU_EXIT_PROMOTE:
+        vcpu->pc = vcpu->exit_tb->pc;
+        promote_tb(thread, vcpu->exit_tb);
+        return OS_CONTINUE;
+    case VCPU_EXIT_TRAP:
+        return handle_trap(thread);
+    case VCPU_EXIT_FAULT:
+        return exec->config.os_ops->fault(exec->config.os, vcpu, &thread->fault);
+    }
+    CHECK(false, "generated code left without a reason");
+    return OS_EXIT;
+}
+
+/* A fault in tier 0 comes back here by siglongjmp: registers and pc are exact, MXCSR is still the
+ * guest's. */
+static void leave_tier0_after_fault(struct exec_thread *thread)
+{
+    struct vcpu *vcpu = &thread->vcpu;
+    thread->is_in_tier0 = false;
+    vcpu->mxcsr = fp_read_mxcsr();
+    fp_write_mxcsr(FP_MXCSR_DEFAULT);
+    vcpu->exit_reason = VCPU_EXIT_FAULT;
+}
+
+enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
+{
+    struct exec_thread *thread = vcpu->owner;
+    struct turn turn = {0};
+    enum status status = STATUS_OK;
+    CHECK(thread->exec == exec, "a vcpu runs in its own engine");
+    fault_set_thread(thread);
+    if (exec->config.is_counting)
+        sample_start(thread);
+    if (sigsetjmp(thread->tier0_escape, 0) != 0) {
+        status = STATUS_OK;
+        leave_tier0_after_fault(thread);
+        if (after_exit(thread, &turn) == OS_EXIT)
+            goto done;
+    }
+    for (;;) {
+        if (atomic_load_explicit(&vcpu->pending, memory_order_relaxed) &&
+            handle_pending(thread) == OS_EXIT)
+            break;
+        struct tb *tb = translate_at(thread, vcpu->pc, &status, err);
+        if (!tb)
+            break;
+        if (turn.is_indirect && turn.generation == exec->cache->generation)
+            fill_indirect(thread, turn.indirect_from, tb);
+        run_tb(thread, tb);
+        if (after_exit(thread, &turn) == OS_EXIT)
+            break;
+    }
+done:
+    if (exec->config.is_counting)
+        sample_stop();
+    fault_set_thread(NULL);
+    return status;
+}

@@ -1,0 +1,326 @@
+/* Promotion: from a TB whose heat has run out to tier 2 or 3 code.
+ *
+ * The region is formed on the vcpu's thread under the cache's lock (it reads guest memory and the
+ * profile); the compile runs on a compile thread, or at once when there is none. A job marks the
+ * TBs it covers, so that the blocks of a loop do not each ask for the same loop. The result is
+ * published by the tier under the lock; a job overtaken by a flush or drop is discarded there. */
+#include "src/exec/internal.h"
+
+#include "src/base/check.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MAX_QUEUE_LENGTH = 64, COMPILE_THREAD_NICE = 5 };
+
+int32_t promote_initial_heat(const struct exec *exec, enum tb_tier tier)
+{
+    if (exec->config.mode != EXEC_AUTO || tier == TB_TIER_3)
+        return INT32_MAX;
+    uint32_t next = exec->config.threshold[tier + 1];
+    if (tier >= TB_TIER_1 && !exec->config.tier2_module)
+        return INT32_MAX;
+    return next < INT32_MAX ? (int32_t)next : INT32_MAX;
+}
+
+void exec_kick_all(struct exec *exec)
+{
+    for (struct exec_thread *thread = exec->threads; thread; thread = thread->next)
+        vcpu_set_pending(&thread->vcpu, VCPU_PENDING_KICK);
+}
+
+/* ---- jobs ---- */
+
+/* Marks the TBs in the region that still run in a lower tier. Lock held. */
+static void cover(struct exec *exec, struct compile_job *job)
+{
+    const struct ir_region *region = job->tier_job.region;
+    job->covered = arena_alloc(&job->arena, region->length * sizeof(struct tb *));
+    for (uint32_t i = 0; i < region->length; i++) {
+        struct tb *tb = tb_find(exec->cache, region->nodes[i].block->guest_pc, region->mode);
+        if (!tb || tb->requested_tier != TB_TIER_NONE)
+            continue;
+        tb->requested_tier = (int8_t)job->tier_job.level;
+        job->covered[job->covered_count++] = tb;
+    }
+}
+
+/* Lock held. The records are gone when the generation has changed by a flush; a drop has reset
+ * them. */
+static void uncover(struct exec *exec, struct compile_job *job)
+{
+    if (exec->cache->stats.flushes != job->flushes)
+        return;
+    for (uint32_t i = 0; i < job->covered_count; i++)
+        job->covered[i]->requested_tier = TB_TIER_NONE;
+}
+
+/* Lock held. */
+static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tier level,
+                                   bool is_profiled)
+{
+    struct compile_job *job = calloc(1, sizeof *job);
+    CHECK(job, "out of memory");
+    arena_init(&job->arena);
+    struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled);
+    job->flushes = exec->cache->stats.flushes;
+    job->tier_job = (struct tier_job){
+        .cache = exec->cache,
+        .tb = tb,
+        .region = region,
+        .level = level,
+        .next_heat = promote_initial_heat(exec, level),
+        .generation = exec->cache->generation,
+        .dump = dump_for(exec, tb->pc, region->nodes[0].block->guest_size_bytes),
+    };
+    for (uint32_t i = 0; i < region->length; i++)
+        space_watch(exec->config.space, region->nodes[i].block->guest_pc,
+                    region->nodes[i].block->guest_size_bytes);
+    dump_region(exec, region);
+    cover(exec, job);
+    return job;
+}
+
+static void job_destroy(struct compile_job *job)
+{
+    arena_fini(&job->arena);
+    free(job);
+}
+
+/* Counts a finished compile. Lock held. */
+static void account(struct exec *exec, const struct compile_job *job, enum status status,
+                    uint64_t time_ns, const struct error *err)
+{
+    enum tb_tier level = job->tier_job.level;
+    struct tier_stats *stats = &exec->stats[level];
+    stats->compile_time_ns += time_ns;
+    if (status == STATUS_OK) {
+        stats->compiled++;
+        stats->guest_insns += job->tier_job.region->guest_length;
+        if (exec->cache->stats.flushes == job->flushes && job->tier_job.tb->code[level])
+            stats->code_bytes += job->tier_job.tb->code[level]->size_bytes;
+    } else if (status != STATUS_STALE) {
+        stats_failure(exec, level, err->text);
+        if (exec->cache->stats.flushes == job->flushes)
+            job->tier_job.tb->failed_tier = (int8_t)level;
+    }
+}
+
+/* Compiles the job with `tier` and settles its accounts; the job is the caller's to destroy. */
+static enum status job_run(struct exec *exec, struct tier *tier, struct compile_job *job,
+                           struct error *err)
+{
+    uint64_t start_ns = exec_time_ns();
+    enum status status = tier->compile(tier, &job->tier_job, err);
+    tb_lock(exec->cache);
+    account(exec, job, status, exec_time_ns() - start_ns, err);
+    uncover(exec, job);
+    if (status == STATUS_OK && job->tier_job.level == TB_TIER_3)
+        exec_kick_all(exec); /* loops in tier 2 leave at their next poll and find tier 3 */
+    tb_unlock(exec->cache);
+    return status;
+}
+
+/* ---- compile threads ---- */
+
+static struct compile_job *queue_take(struct compile_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->first && !queue->is_stopping)
+        pthread_cond_wait(&queue->wake, &queue->lock);
+    struct compile_job *job = queue->is_stopping ? NULL : queue->first;
+    if (job) {
+        queue->first = job->next;
+        if (!queue->first)
+            queue->last = &queue->first;
+        queue->length--;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return job;
+}
+
+/* The tier could not be made: settles the job as failed. */
+static void job_fail(struct exec *exec, struct compile_job *job, const struct error *err)
+{
+    tb_lock(exec->cache);
+    account(exec, job, STATUS_REJECTED, 0, err);
+    uncover(exec, job);
+    tb_unlock(exec->cache);
+}
+
+static void *compile_thread(void *argument)
+{
+    struct exec *exec = argument;
+    struct tier *tier = NULL;
+    struct compile_job *job;
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COMPILE_THREAD_NICE);
+    while ((job = queue_take(&exec->queue))) {
+        struct error err;
+        if (!tier)
+            tier = tier2_open(exec, &err);
+        if (tier)
+            job_run(exec, tier, job, &err);
+        else
+            job_fail(exec, job, &err);
+        job_destroy(job);
+    }
+    return tier; /* destroyed by promote_stop's caller, once its code has been released */
+}
+
+/* Compile threads take no signals: those are the guest's. */
+static void start_threads(struct exec *exec)
+{
+    struct compile_queue *queue = &exec->queue;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    queue->threads = calloc(exec->config.jit_threads, sizeof *queue->threads);
+    queue->tiers = calloc(exec->config.jit_threads, sizeof *queue->tiers);
+    CHECK(queue->threads && queue->tiers, "out of memory");
+    while (queue->thread_count < exec->config.jit_threads &&
+           pthread_create(&queue->threads[queue->thread_count], NULL, compile_thread, exec) == 0)
+        queue->thread_count++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    CHECK(queue->thread_count, "cannot start a compile thread");
+}
+
+static void queue_put(struct exec *exec, struct compile_job *job)
+{
+    struct compile_queue *queue = &exec->queue;
+    if (!queue->thread_count)
+        start_threads(exec);
+    pthread_mutex_lock(&queue->lock);
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->length++;
+    pthread_cond_signal(&queue->wake);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+static bool queue_is_full(struct compile_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool is_full = queue->length >= MAX_QUEUE_LENGTH;
+    pthread_mutex_unlock(&queue->lock);
+    return is_full;
+}
+
+void promote_init(struct exec *exec)
+{
+    pthread_mutex_init(&exec->queue.lock, NULL);
+    pthread_cond_init(&exec->queue.wake, NULL);
+    exec->queue.last = &exec->queue.first;
+}
+
+void promote_stop(struct exec *exec)
+{
+    struct compile_queue *queue = &exec->queue;
+    pthread_mutex_lock(&queue->lock);
+    queue->is_stopping = true;
+    pthread_cond_broadcast(&queue->wake);
+    pthread_mutex_unlock(&queue->lock);
+    for (uint32_t i = 0; i < queue->thread_count; i++)
+        pthread_join(queue->threads[i], (void **)&queue->tiers[i]);
+    for (struct compile_job *job = queue->first, *next; job; job = next) {
+        next = job->next;
+        job_destroy(job);
+    }
+}
+
+void promote_fini(struct exec *exec)
+{
+    struct compile_queue *queue = &exec->queue;
+    for (uint32_t i = 0; i < queue->thread_count; i++)
+        if (queue->tiers[i])
+            queue->tiers[i]->destroy(queue->tiers[i]);
+    if (exec->tier2)
+        exec->tier2->destroy(exec->tier2);
+    free(queue->threads);
+    free(queue->tiers);
+    pthread_mutex_destroy(&queue->lock);
+    pthread_cond_destroy(&queue->wake);
+}
+
+/* ---- promotion ---- */
+
+enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
+                        struct error *err)
+{
+    struct exec *exec = thread->exec;
+    if (!exec->tier2)
+        exec->tier2 = tier2_open(exec, err);
+    if (!exec->tier2)
+        return STATUS_UNSUPPORTED;
+    tb_lock(exec->cache);
+    struct compile_job *job = job_new(exec, tb, level, exec->config.mode == EXEC_AUTO);
+    tb_unlock(exec->cache);
+    enum status status = job_run(exec, exec->tier2, job, err);
+    job_destroy(job);
+    return status;
+}
+
+/* Tier 0 to tier 1: the block is compiled again by translate_at. */
+static void promote_to_tier1(struct exec_thread *thread, struct tb *tb)
+{
+    struct error err;
+    tb_lock(thread->exec->cache);
+    thread->exec->stats[TB_TIER_1].promotions++;
+    if (translate_to_tier1(thread, tb, &err) != STATUS_OK)
+        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+    tb_unlock(thread->exec->cache);
+}
+
+/* Lock held. True when a compile for `level` should be asked for now; else the heat is set for
+ * another round. */
+static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
+{
+    bool is_pointless = level >= tb->failed_tier || exec->is_tier2_broken || level > TB_TIER_3;
+    int32_t again = promote_initial_heat(exec, (enum tb_tier)(level - 1));
+    atomic_store_explicit(&tb->heat, is_pointless ? INT32_MAX : again > 64 ? again : 64,
+                          memory_order_relaxed);
+    return !is_pointless && tb->requested_tier == TB_TIER_NONE;
+}
+
+static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
+{
+    struct exec *exec = thread->exec;
+    bool is_synchronous = exec->config.jit_threads == 0;
+    tb_lock(exec->cache);
+    bool is_wanted = wants_compile(exec, tb, level);
+    struct compile_job *job = NULL;
+    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue))) {
+        exec->stats[level].promotions++;
+        if (!is_synchronous)
+            job = job_new(exec, tb, level, exec->config.threshold[TB_TIER_2] >= 16);
+    }
+    tb_unlock(exec->cache);
+    struct error err;
+    if (job)
+        queue_put(exec, job);
+    else if (is_wanted && is_synchronous)
+        promote_now(thread, tb, level, &err);
+}
+
+void promote_tb(struct exec_thread *thread, struct tb *tb)
+{
+    switch ((enum tb_tier)tb->tier) {
+    case TB_TIER_0:
+        promote_to_tier1(thread, tb);
+        break;
+    case TB_TIER_1:
+        promote_to_region(thread, tb, TB_TIER_2);
+        break;
+    case TB_TIER_2:
+        promote_to_region(thread, tb, TB_TIER_3);
+        break;
+    case TB_TIER_3:
+    case TB_TIER_NONE: /* dropped meanwhile */
+    case TB_TIER_COUNT:
+        break;
+    }
+}

@@ -1,0 +1,275 @@
+/* The region former: which blocks tier 2 compiles together.
+ *
+ * From the entry block successors are followed breadth first while the budget of guest instructions
+ * lasts. A direct call is followed into the callee when the callee as a whole is small; its blocks
+ * become nodes of a context of their own, whose returns are expected at the call's return address.
+ * With a profile (the heat that tier 1 counted) blocks that never ran are left out: the exits to
+ * them leave the region. Invariant: nodes[0] is the entry, every (pc, context) appears once. */
+#include "src/exec/internal.h"
+
+#include "src/base/bits.h"
+#include "src/base/check.h"
+
+#include <string.h>
+
+enum {
+    MAX_NODES = 400,
+    MAX_CONTEXTS = 64,
+    MAX_CALL_DEPTH = 5,
+    MAX_CALLEE_INSNS = 250,
+    MAX_CALLEE_BLOCKS = 48,
+};
+
+/* A followed call: where it returns to, and from which context it was made. */
+struct context {
+    uint64_t return_pc; /* 0 for the entry's own function */
+    uint64_t callee_pc;
+    uint32_t parent;
+    uint32_t depth;
+};
+
+struct former {
+    struct exec *exec;
+    struct arena *arena;
+    struct ir_region *region;
+    struct context contexts[MAX_CONTEXTS];
+    uint32_t context_count;
+    bool is_profiled;
+};
+
+static bool is_worth_following(const struct former *former, uint64_t pc)
+{
+    if (!former->is_profiled)
+        return true;
+    const struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
+    return tb && tb->tier != TB_TIER_NONE;
+}
+
+static bool has_room(const struct former *former)
+{
+    return former->region->length < MAX_NODES &&
+           former->region->guest_length < former->exec->config.max_region_insns;
+}
+
+static int32_t find_node(const struct former *former, uint64_t pc, uint32_t context)
+{
+    for (uint32_t i = 0; i < former->region->length; i++) {
+        const struct region_node *node = &former->region->nodes[i];
+        if (node->block->guest_pc == pc && node->context == context)
+            return (int32_t)i;
+    }
+    return REGION_NO_NODE;
+}
+
+static struct ir_block *block_at(struct former *former, uint64_t pc)
+{
+    struct ir_block *block = translate_ir(former->exec, former->arena, pc, former->region->mode);
+    return translate_optimise(former->exec, former->arena, block);
+}
+
+/* A block that only traps is no use inside a region (but for the entry itself). */
+static bool is_trap_only(const struct ir_block *block)
+{
+    const struct ir_insn *first = &block->insns[0];
+    return first->op == IR_exit_trap;
+}
+
+/* The node of (pc, context), appended when new and there is room. */
+static int32_t reach(struct former *former, uint64_t pc, uint32_t context)
+{
+    int32_t known = find_node(former, pc, context);
+    if (known != REGION_NO_NODE)
+        return known;
+    if (!has_room(former) || !is_worth_following(former, pc))
+        return REGION_NO_NODE;
+    struct ir_block *block = block_at(former, pc);
+    if (is_trap_only(block))
+        return REGION_NO_NODE;
+    struct ir_region *region = former->region;
+    region->nodes[region->length] = (struct region_node){.block = block, .context = context};
+    region->guest_length += block->guest_length;
+    return (int32_t)region->length++;
+}
+
+static void add_edge(struct region_node *node, uint64_t pc, int32_t to, bool is_guess)
+{
+    if (to == REGION_NO_NODE || node->edge_count == REGION_MAX_EDGES)
+        return;
+    node->edges[node->edge_count++] = (struct region_edge){pc, to, is_guess};
+}
+
+/* ---- calls ---- */
+
+/* Blocks of one function, to measure it before it is followed. */
+struct measure {
+    uint64_t pcs[MAX_CALLEE_BLOCKS];
+    uint32_t count;
+    uint32_t insns;
+    bool is_small;
+    bool has_return;
+};
+
+static void measure_add(const struct former *former, struct measure *measure, uint64_t pc)
+{
+    for (uint32_t i = 0; i < measure->count; i++)
+        if (measure->pcs[i] == pc)
+            return;
+    if (!is_worth_following(former, pc))
+        return;
+    if (measure->count == MAX_CALLEE_BLOCKS)
+        measure->is_small = false;
+    else
+        measure->pcs[measure->count++] = pc;
+}
+
+static void measure_block(struct former *former, struct measure *measure, uint64_t pc)
+{
+    const struct ir_block *block = block_at(former, pc);
+    measure->insns += block->guest_length;
+    for (uint32_t i = 0; i < block->length; i++) {
+        const struct ir_insn *insn = &block->insns[i];
+        if (insn->op == IR_exit_if)
+            measure_add(former, measure, insn->imm);
+        if (insn->op == IR_exit_direct)
+            measure_add(former, measure,
+                        insn->c == IR_BRANCH_CALL ? block->guest_pc + block->guest_size_bytes
+                                                  : insn->imm);
+        if (insn->op == IR_exit_indirect && insn->c == IR_BRANCH_RETURN)
+            measure->has_return = true;
+    }
+}
+
+/* Is the function at pc small, its calls not counted? */
+static bool is_small_callee(struct former *former, uint64_t pc)
+{
+    struct measure measure = {.is_small = true};
+    measure_add(former, &measure, pc);
+    for (uint32_t i = 0; i < measure.count && measure.is_small; i++) {
+        measure_block(former, &measure, measure.pcs[i]);
+        if (measure.insns > MAX_CALLEE_INSNS)
+            measure.is_small = false;
+    }
+    return measure.is_small && measure.has_return;
+}
+
+static bool is_recursive(const struct former *former, uint32_t context, uint64_t callee_pc)
+{
+    if (callee_pc == former->region->guest_pc)
+        return true;
+    for (; context; context = former->contexts[context].parent)
+        if (former->contexts[context].callee_pc == callee_pc)
+            return true;
+    return false;
+}
+
+/* The entry node of a call to callee_pc from `context`, in a new context; NO_NODE when the call is
+ * better left to leave the region. */
+static int32_t reach_call(struct former *former, uint32_t context, uint64_t callee_pc,
+                          uint64_t return_pc)
+{
+    uint32_t depth = former->contexts[context].depth + 1;
+    if (former->context_count == MAX_CONTEXTS || depth > MAX_CALL_DEPTH ||
+        is_recursive(former, context, callee_pc) || !has_room(former) ||
+        !is_worth_following(former, callee_pc) || !is_small_callee(former, callee_pc))
+        return REGION_NO_NODE;
+    uint32_t fresh = former->context_count++;
+    former->contexts[fresh] = (struct context){return_pc, callee_pc, context, depth};
+    return reach(former, callee_pc, fresh);
+}
+
+/* ---- successors ---- */
+
+/* The destinations that were seen for the indirect exit of the block, or NULL. */
+static const struct tb_observed *observed_destinations(const struct former *former,
+                                                       const struct ir_block *block)
+{
+    const struct tb *tb = tb_find(former->exec->cache, block->guest_pc, block->mode);
+    return former->is_profiled && tb ? tb->observed : NULL;
+}
+
+/* A jump through a table: every destination that was seen. */
+static void follow_jump(struct former *former, struct region_node *node)
+{
+    const struct tb_observed *observed = observed_destinations(former, node->block);
+    for (uint32_t i = 0; observed && i < observed->count; i++)
+        add_edge(node, observed->pc[i], reach(former, observed->pc[i], node->context), true);
+}
+
+/* A call through a pointer is followed when it always went to one function. */
+static void follow_indirect_call(struct former *former, struct region_node *node)
+{
+    const struct tb_observed *observed = observed_destinations(former, node->block);
+    uint64_t return_pc = node->block->guest_pc + node->block->guest_size_bytes;
+    if (observed && observed->count == 1)
+        add_edge(node, observed->pc[0],
+                 reach_call(former, node->context, observed->pc[0], return_pc), true);
+}
+
+static void follow_indirect(struct former *former, uint32_t index, const struct ir_insn *exit)
+{
+    struct region_node *node = &former->region->nodes[index];
+    const struct context *context = &former->contexts[node->context];
+    switch ((enum ir_branch)exit->c) {
+    case IR_BRANCH_RETURN:
+        if (context->return_pc)
+            add_edge(node, context->return_pc, reach(former, context->return_pc, context->parent),
+                     true);
+        break;
+    case IR_BRANCH_JUMP:
+        follow_jump(former, node);
+        break;
+    case IR_BRANCH_CALL:
+        follow_indirect_call(former, node);
+        break;
+    case IR_BRANCH_COUNT:
+        CHECK(false, "an exit without a kind");
+    }
+}
+
+static void follow_exit(struct former *former, uint32_t index, const struct ir_insn *exit)
+{
+    struct region_node *node = &former->region->nodes[index];
+    uint64_t return_pc = node->block->guest_pc + node->block->guest_size_bytes;
+    if (exit->op == IR_exit_if)
+        add_edge(node, exit->imm, reach(former, exit->imm, node->context), false);
+    if (exit->op == IR_exit_direct)
+        add_edge(node, exit->imm,
+                 exit->c == IR_BRANCH_CALL
+                     ? reach_call(former, node->context, exit->imm, return_pc)
+                     : reach(former, exit->imm, node->context),
+                 false);
+    if (exit->op == IR_exit_indirect)
+        follow_indirect(former, index, exit);
+}
+
+static void follow_node(struct former *former, uint32_t index)
+{
+    const struct ir_block *block = former->region->nodes[index].block;
+    for (uint32_t i = 0; i < block->length; i++)
+        if (ir_op_info[block->insns[i].op].flags & IR_EXITS)
+            follow_exit(former, index, &block->insns[i]);
+}
+
+struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
+                              bool is_profiled)
+{
+    struct former *former = arena_zalloc(arena, sizeof *former);
+    struct ir_region *region = arena_zalloc(arena, sizeof *region);
+    *region = (struct ir_region){
+        .nodes = arena_alloc(arena, MAX_NODES * sizeof *region->nodes),
+        .guest_pc = tb->pc,
+        .mode = tb->mode,
+    };
+    former->exec = exec;
+    former->arena = arena;
+    former->region = region;
+    former->is_profiled = is_profiled;
+    former->context_count = 1;
+    region->nodes[0] = (struct region_node){.block = block_at(former, tb->pc)};
+    region->length = 1;
+    region->guest_length = region->nodes[0].block->guest_length;
+    if (exec_has(exec, FEATURE_regions))
+        for (uint32_t i = 0; i < region->length; i++)
+            follow_node(former, i);
+    return region;
+}

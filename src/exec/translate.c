@@ -1,0 +1,256 @@
+/* The translation driver: from a guest pc to a TB that can run.
+ *
+ * Blocks go decode -> IR -> optimiser -> tier 0 or tier 1, all on the vcpu's thread under the
+ * cache's lock. When code memory is full everything is flushed and the block translated again. */
+#include "src/exec/internal.h"
+
+#include "src/base/check.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t exec_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ---- dumps ---- */
+
+static FILE *dump_wanted(const struct exec *exec, enum exec_dump kind, uint64_t pc,
+                         uint32_t size_bytes)
+{
+    uint64_t filter = exec->config.dump_pc;
+    if (!(exec->config.dump & kind) || (filter && filter - pc >= size_bytes))
+        return NULL;
+    return exec->config.dump_file;
+}
+
+struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes)
+{
+    return (struct tier_dump){
+        .x64 = dump_wanted(exec, EXEC_DUMP_X64, pc, size_bytes),
+        .llvm = dump_wanted(exec, EXEC_DUMP_LLVM, pc, size_bytes),
+        .assembly = dump_wanted(exec, EXEC_DUMP_ASM, pc, size_bytes),
+    };
+}
+
+static void dump_guest(struct exec *exec, FILE *out, const struct ir_block *block)
+{
+    fprintf(out, "guest block 0x%" PRIx64 ": %u instructions, %u bytes\n", block->guest_pc,
+            block->guest_length, block->guest_size_bytes);
+    for (uint32_t offset = 0; offset < block->guest_size_bytes;) {
+        uint8_t bytes[8] = {0};
+        uint64_t pc = block->guest_pc + offset;
+        size_t available;
+        const uint8_t *code = space_fetch(exec->config.space, pc, &available);
+        if (!code)
+            return;
+        memcpy(bytes, code, available < 4 ? available : 4);
+        if (available < 4 && (code = space_fetch(exec->config.space, pc + available, &(size_t){0})))
+            memcpy(bytes + available, code, 4 - available);
+        char text[96];
+        unsigned size = exec->config.isa->disassemble(bytes, 4, pc, text, sizeof text);
+        fprintf(out, "  0x%" PRIx64 ":  %s\n", pc, text);
+        offset += size ? size : 4;
+    }
+}
+
+static void dump_ir(struct exec *exec, const struct ir_block *block, enum exec_dump kind,
+                    const char *title)
+{
+    FILE *out = dump_wanted(exec, kind, block->guest_pc, block->guest_size_bytes);
+    if (!out)
+        return;
+    fprintf(out, "%s\n", title);
+    ir_print(out, block);
+}
+
+/* ---- translation ---- */
+
+#ifndef NDEBUG
+static void verify(const struct ir_block *block, const char *after)
+{
+    struct error err;
+    if (ir_verify(block, &err) == STATUS_OK)
+        return;
+    fprintf(stderr, "IR is malformed after %s: %s\n", after, err.text);
+    ir_print(stderr, block);
+    CHECK(false, "malformed IR");
+}
+#else
+static void verify(const struct ir_block *block, const char *after)
+{
+    (void)block, (void)after;
+}
+#endif
+
+struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
+{
+    struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
+    struct ir_block *block = exec->config.isa->translate(arena, space_fetch, exec->config.space, pc,
+                                                         mode, &limits);
+    CHECK(block, "a guest instruction does not fit an IR block");
+    verify(block, "translation");
+    return block;
+}
+
+struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block)
+{
+    if (!exec->config.opt_passes)
+        return block;
+    block = opt_run(arena, block, exec->config.opt_passes);
+    verify(block, "optimisation");
+    return block;
+}
+
+/* Translates for a TB, with the dumps that were asked for. */
+static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, uint64_t pc,
+                                          uint32_t mode)
+{
+    struct ir_block *block = translate_ir(exec, arena, pc, mode);
+    if (exec->config.dump) {
+        FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, pc, block->guest_size_bytes);
+        if (out)
+            dump_guest(exec, out, block);
+        dump_ir(exec, block, EXEC_DUMP_IR, "ir");
+    }
+    block = translate_optimise(exec, arena, block);
+    if (exec->config.dump)
+        dump_ir(exec, block, EXEC_DUMP_OPT, "opt");
+    return block;
+}
+
+void dump_region(struct exec *exec, const struct ir_region *region)
+{
+    if (!exec->config.dump)
+        return;
+    for (uint32_t i = 0; i < region->length; i++) {
+        const struct ir_block *block = region->nodes[i].block;
+        FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, block->guest_pc, block->guest_size_bytes);
+        if (out) {
+            fprintf(out, "region 0x%" PRIx64 " node %u context %u\n", region->guest_pc, i,
+                    region->nodes[i].context);
+            dump_guest(exec, out, block);
+        }
+        dump_ir(exec, block, EXEC_DUMP_OPT, "opt");
+    }
+}
+
+void stats_failure(struct exec *exec, enum tb_tier tier, const char *text)
+{
+    exec->stats[tier].failed++;
+    for (int i = 0; i < EXEC_FAILURE_KINDS; i++) {
+        struct failure *failure = &exec->failures[i];
+        if (failure->count == 0)
+            snprintf(failure->text, sizeof failure->text, "%s", text);
+        if (strncmp(failure->text, text, sizeof failure->text - 1) == 0) {
+            failure->count++;
+            return;
+        }
+    }
+}
+
+/* The tier a block starts in. */
+static enum tb_tier first_tier(const struct exec *exec)
+{
+    switch (exec->config.mode) {
+    case EXEC_TIER0:
+        return TB_TIER_0;
+    case EXEC_TIER1:
+        return TB_TIER_1;
+    case EXEC_TIER2:
+        return TB_TIER_2;
+    case EXEC_AUTO:
+        break;
+    }
+    return exec->config.threshold[TB_TIER_1] ? TB_TIER_0 : TB_TIER_1;
+}
+
+/* Compiles tb's block for tier 0 or 1. Lock held. */
+static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
+                                 struct error *err)
+{
+    struct exec *exec = thread->exec;
+    uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
+    arena_reset(&thread->arena);
+    struct ir_block *block = translate_dumping(exec, &thread->arena, tb->pc, tb->mode);
+    struct tier_job job = {
+        .cache = exec->cache,
+        .tb = tb,
+        .block = block,
+        .level = level,
+        .generation = exec->cache->generation,
+    };
+    if (exec->config.dump)
+        job.dump = dump_for(exec, tb->pc, block->guest_size_bytes);
+    tb->guest_size_bytes = block->guest_size_bytes;
+    tb->guest_length = block->guest_length;
+    atomic_store_explicit(&tb->heat, promote_initial_heat(exec, level), memory_order_relaxed);
+    enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
+    if (status != STATUS_OK)
+        return status;
+    space_watch(exec->config.space, tb->pc, block->guest_size_bytes);
+    struct tier_stats *stats = &exec->stats[level];
+    stats->compiled++;
+    stats->guest_insns += block->guest_length;
+    stats->code_bytes += tb->code[level]->size_bytes;
+    if (exec->config.is_counting)
+        stats->compile_time_ns += exec_time_ns() - start_ns;
+    return STATUS_OK;
+}
+
+enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err)
+{
+    return compile_block(thread, tb, TB_TIER_1, err);
+}
+
+/* One attempt at making tb runnable; releases the lock for tier 2. */
+static enum status make_runnable(struct exec_thread *thread, struct tb *tb, struct error *err)
+{
+    struct exec *exec = thread->exec;
+    enum tb_tier level = first_tier(exec);
+    if (level != TB_TIER_2)
+        return compile_block(thread, tb, level, err);
+    tb_unlock(exec->cache);
+    enum status status = promote_now(thread, tb, TB_TIER_2, err);
+    tb_lock(exec->cache);
+    return status;
+}
+
+static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
+                                   struct error *err)
+{
+    struct tb_cache *cache = thread->exec->cache;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct tb *tb = tb_reference(cache, pc, tb_mode_of_frm(thread->vcpu.frm));
+        if (tb && tb->tier != TB_TIER_NONE)
+            return tb;
+        enum status status = tb ? make_runnable(thread, tb, err) : STATUS_CODE_FULL;
+        if (status == STATUS_OK)
+            return tb;
+        *ret_status = status;
+        if (status != STATUS_CODE_FULL)
+            return NULL;
+        tb_flush(cache);
+        vcpu_flush_jump_cache(&thread->vcpu);
+    }
+    error_set(err, STATUS_CODE_FULL,
+              "code memory of %zu bytes does not hold one block (at pc 0x%" PRIx64 ")",
+              cache->memory->code_limit, pc);
+    return NULL;
+}
+
+struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
+                        struct error *err)
+{
+    struct tb_cache *cache = thread->exec->cache;
+    tb_lock(cache);
+    struct tb *tb = translate_locked(thread, pc, ret_status, err);
+    if (tb)
+        *ret_status = STATUS_OK;
+    tb_unlock(cache);
+    return tb;
+}
