@@ -1,0 +1,106 @@
+/* The command line: options to a tiercel_config, the guest's end to an exit status.
+ *
+ * Exit status: the guest's; when the guest dies of a signal tiercel dies of it too (a shell shows
+ * 128 + signal). 2: wrong usage; 125: tiercel itself cannot go on; 126: the program cannot be run;
+ * 127: it cannot be found. */
+#include "include/tiercel/tiercel.h"
+#include "src/cli/options.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { STATUS_USAGE = 2, STATUS_INTERNAL = 125, STATUS_NOT_RUNNABLE = 126, STATUS_NOT_FOUND = 127 };
+
+static int status_of(tiercel_status status)
+{
+    switch (status) {
+    case TIERCEL_OK:
+        return 0;
+    case TIERCEL_ERROR_NO_FILE:
+        return STATUS_NOT_FOUND;
+    case TIERCEL_ERROR_NOT_RUNNABLE:
+        return STATUS_NOT_RUNNABLE;
+    case TIERCEL_ERROR_OPTION:
+        return STATUS_USAGE;
+    case TIERCEL_ERROR_RESOURCE:
+        return STATUS_INTERNAL;
+    }
+    return STATUS_INTERNAL;
+}
+
+/* Compile threads may be at work: end without waiting for them. */
+static _Noreturn void leave(int status)
+{
+    fflush(NULL);
+    _exit(status);
+}
+
+/* Dies as the guest did, so that whoever waits for tiercel sees it. No core: it would be ours. */
+static _Noreturn void die_of(int signal_number)
+{
+    fflush(NULL);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    signal(signal_number, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    raise(signal_number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    _exit(128 + signal_number);
+}
+
+static bool write_stats(tiercel_machine *machine, const struct cli_options *options)
+{
+    if (!options->is_stats)
+        return true;
+    FILE *out = stderr;
+    if (options->stats_file && !(out = fopen(options->stats_file, "w"))) {
+        fprintf(stderr, "tiercel: cannot write statistics to %s\n", options->stats_file);
+        return false;
+    }
+    tiercel_write_stats(machine, out, options->is_stats_json);
+    if (out != stderr)
+        fclose(out);
+    return true;
+}
+
+static _Noreturn void run(const struct cli_options *options)
+{
+    char message[512];
+    tiercel_machine *machine;
+    tiercel_status status = tiercel_create(&options->config, options->program, options->argc,
+                                           options->argv, &machine, message, sizeof message);
+    if (status != TIERCEL_OK) {
+        fprintf(stderr, "tiercel: %s\n", message);
+        leave(status_of(status));
+    }
+    tiercel_exit end;
+    status = tiercel_run(machine, &end, message, sizeof message);
+    bool is_written = write_stats(machine, options);
+    if (status != TIERCEL_OK) {
+        fprintf(stderr, "tiercel: %s\n", message);
+        leave(status_of(status));
+    }
+    if (end.message[0])
+        fprintf(stderr, "tiercel: %s\n", end.message);
+    if (end.is_signal)
+        die_of(end.status);
+    leave(is_written ? end.status : STATUS_INTERNAL);
+}
+
+int main(int argc, char **argv)
+{
+    static struct cli_options options;
+    switch (cli_parse(argc, argv, &options)) {
+    case CLI_RUN:
+        run(&options);
+    case CLI_DONE:
+        return 0;
+    case CLI_USAGE_ERROR:
+        break;
+    }
+    return STATUS_USAGE;
+}

@@ -1,0 +1,22 @@
+/* The options of the command line. */
+#ifndef TIERCEL_CLI_OPTIONS_H
+#define TIERCEL_CLI_OPTIONS_H
+
+#include "include/tiercel/tiercel.h"
+
+struct cli_options {
+    tiercel_config config;
+    const char *program;
+    int argc;
+    const char *const *argv;
+    bool is_stats, is_stats_json;
+    const char *stats_file; /* NULL: stderr */
+};
+
+enum cli_result { CLI_RUN, CLI_DONE, CLI_USAGE_ERROR };
+
+/* Parses argv. --help and --version are answered on stdout (CLI_DONE); a mistake is told with a
+ * usage line on stderr. The environment of the guest is tiercel's own with -E and -U applied. */
+enum cli_result cli_parse(int argc, char **argv, struct cli_options *ret_options);
+
+#endif
