@@ -1,0 +1,79 @@
+#!/bin/sh
+# The command line as a user meets it: options, exit statuses, statistics that repeat.
+# usage: cli.sh TIERCEL KERNEL_DIR      (KERNEL_DIR holds riscv64 kernels)
+set -u
+tiercel=$1
+kernels=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    echo "FAIL: $*"
+    failures=$((failures + 1))
+}
+
+# expect STATUS TEXT ARGS...: tiercel ARGS ends with STATUS and its stderr contains TEXT.
+expect() {
+    status=$1 text=$2
+    shift 2
+    "$tiercel" "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ $got -eq "$status" ] || fail "tiercel $*: status $got, not $status: $(cat "$work/err")"
+    grep -qF -e "$text" "$work/err" || fail "tiercel $*: no '$text' in: $(cat "$work/err")"
+    lines=$(wc -l <"$work/err")
+    [ "$status" -eq 0 ] || [ "$lines" -le 2 ] || fail "tiercel $*: $lines lines on stderr"
+}
+
+hello=$kernels/hello
+expect 2 'usage:'
+expect 2 "unknown option '--nonsense'" --nonsense "$hello"
+expect 2 "unknown option '-x'" -x "$hello"
+expect 2 'is not a number' --t2=12x "$hello"
+expect 2 'is not a number' --t2= "$hello"
+expect 2 'is not a number' --t2=-1 "$hello"
+expect 2 'too large' --t1=99999999999 "$hello"
+expect 2 '--tier takes' --tier=7 "$hello"
+expect 2 'needs a value' --tier
+expect 2 'takes no value' --strace=1 "$hello"
+expect 2 '--dump takes' --dump=ir,foo "$hello"
+expect 2 '--stats takes' --stats=xml "$hello"
+expect 2 'NAME=VALUE' -E NOVALUE "$hello"
+expect 2 'nosuchpass' --opt=-nosuchpass "$hello"
+expect 2 'nosuch' --features=-nosuch "$hello"
+expect 2 'too small' --code-memory=1000 "$hello"
+expect 2 'block size' --block-insns=0 "$hello"
+expect 127 'nosuchfile' "$work/nosuchfile"
+expect 126 "$work" "$work"
+
+"$tiercel" --version | grep -q '^tiercel [0-9]' || fail '--version'
+"$tiercel" --help | grep -q -- '--dump-filter' || fail '--help'
+
+# every tier says the same
+"$tiercel" --tier=1 "$kernels/huffman" 2 >"$work/expected" || fail 'huffman in tier 1'
+for tier in $(cat "$work/tiers" 2>/dev/null || echo auto 0 1 2); do
+    "$tiercel" --tier=$tier "$kernels/huffman" 2 >"$work/out" || fail "huffman in tier $tier"
+    cmp -s "$work/expected" "$work/out" || fail "huffman differs in tier $tier"
+done
+
+# deterministic runs give equal statistics, times apart
+times='s/"\(run_time_ns\|compile_time_ns\|time_share\|time_share_outside\)": [0-9.]*//g'
+for run in 1 2; do
+    "$tiercel" --deterministic --t2=100 --t3=100 --stats=json:"$work/stats" \
+        "$kernels/state_machine" 3 >/dev/null || fail 'deterministic run'
+    sed "$times" "$work/stats" >"$work/stats$run"
+done
+cmp "$work/stats1" "$work/stats2" || fail 'deterministic statistics differ'
+grep -q '"schema": 1' "$work/stats1" || fail 'no schema in the statistics'
+
+# dumps and traces go to stderr and change nothing
+for kind in decode ir opt x64; do
+    "$tiercel" --tier=1 --dump=$kind "$hello" >"$work/out" 2>"$work/err" || fail "--dump=$kind"
+    [ "$(wc -l <"$work/err")" -gt 100 ] || fail "--dump=$kind prints little"
+    grep -q . "$work/out" || fail "--dump=$kind loses the output"
+done
+"$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
+
+# the environment is passed on, with -E and -U applied; output before a death is kept
+[ $failures -eq 0 ] && echo 'all command line checks passed'
+exit $failures

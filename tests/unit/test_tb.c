@@ -1,0 +1,210 @@
+/* Unit tests of src/tb: code memory, records and stubs, links, publication, drops and flushes, with
+ * hand-made machine code that counts its executions. */
+#include "src/tb/tb.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tb_cache *cache;
+static struct vcpu *vcpu;
+
+static void setup(void)
+{
+    struct tb_cache_config config = {.code_limit_bytes = 64 * 1024, .is_chaining = true};
+    ck_assert_int_eq(tb_cache_create(&config, &cache, NULL), STATUS_OK);
+    vcpu = aligned_alloc(64, (sizeof *vcpu + 63) & ~(size_t)63);
+    vcpu_init(vcpu, NULL);
+}
+
+static void teardown(void)
+{
+    tb_cache_destroy(&cache);
+    free(vcpu);
+}
+
+/* Code for tb: entry slot, inc vcpu->counter[counter], jmp to the TB at next_pc. */
+static struct tb_code *make_code(struct tb *tb, enum tb_tier tier, unsigned counter, uint64_t next_pc)
+{
+    static const uint8_t slot[8] = {0x0f, 0x1f, 0x44, 0, 0, 0x0f, 0x1f, 0};
+    uint8_t *x = code_alloc(cache->memory, 32, 16);
+    uint8_t *w = code_w(cache->memory, x);
+    uint32_t offset = (uint32_t)(offsetof(struct vcpu, counter) + 8 * counter);
+    memcpy(w, slot, 8);
+    memcpy(w + 8, "\x49\xff\x84\x24", 4);
+    memcpy(w + 12, &offset, 4);
+    w[16] = 0xe9;
+    struct tb_code *code = tb_code_new(cache, tb, tier);
+    code->start = x;
+    code->size_bytes = 32;
+    tb_link(cache, code, tb_reference(cache, next_pc, 0), x + 17, TB_LINK_JUMP);
+    tb_cover(cache, code, tb->pc, 4);
+    return code;
+}
+
+static struct tb *publish(uint64_t pc, enum tb_tier tier, unsigned counter, uint64_t next_pc)
+{
+    struct tb *tb = tb_reference(cache, pc, 0);
+    struct tb_code *code = make_code(tb, tier, counter, next_pc);
+    tb_publish(cache, code, code->start);
+    return tb;
+}
+
+static void run(struct tb *tb)
+{
+    memset(vcpu->counter, 0, sizeof vcpu->counter);
+    tb_enter(vcpu, tb->entry);
+}
+
+START_TEST(no_mapping_is_writable_and_executable)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof line, maps))
+        ck_assert_msg(!strstr(line, "rwx"), "%s", line);
+    fclose(maps);
+}
+END_TEST
+
+START_TEST(code_memory_is_bounded)
+{
+    struct code_memory *memory;
+    ck_assert_int_eq(code_memory_create(100, &memory, NULL), STATUS_BAD_OPTION);
+    ck_assert_int_eq(code_memory_create(CODE_MEMORY_MINIMUM, &memory, NULL), STATUS_OK);
+    ck_assert_ptr_nonnull(code_alloc(memory, CODE_MEMORY_MINIMUM - 16, 16));
+    ck_assert_ptr_null(code_alloc(memory, 32, 16));
+    ck_assert_ptr_nonnull(code_alloc_stub(memory));
+    ck_assert_ptr_null(code_alloc_stub(memory));
+    code_memory_reset(memory);
+    ck_assert_ptr_nonnull(code_alloc(memory, 32, 16));
+    code_memory_destroy(&memory);
+}
+END_TEST
+
+START_TEST(stub_leaves_to_the_loop)
+{
+    struct tb *tb = tb_reference(cache, 0x1000, 0);
+    ck_assert_ptr_eq(tb, tb_reference(cache, 0x1000, 0));
+    ck_assert_ptr_ne(tb, tb_reference(cache, 0x1000, 4));
+    for (unsigned i = 1; i < 32; i++)
+        vcpu->reg[i] = 0x1111111111111111 * (i % 15 + 1);
+    run(tb);
+    ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
+    ck_assert_ptr_eq(vcpu->exit_tb, tb);
+    for (unsigned i = 1; i < 32; i++)
+        ck_assert_uint_eq(vcpu->reg[i], 0x1111111111111111 * (i % 15 + 1));
+}
+END_TEST
+
+START_TEST(links_follow_publication)
+{
+    struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
+    run(a);
+    ck_assert_uint_eq(vcpu->exit_tb->pc, 0x2000);
+    struct tb *b = publish(0x2000, TB_TIER_1, 1, 0x3000);
+    run(a);
+    ck_assert_uint_eq(vcpu->counter[0], 1);
+    ck_assert_uint_eq(vcpu->counter[1], 1);
+    ck_assert_uint_eq(vcpu->exit_tb->pc, 0x3000);
+    const void *tier1_entry = b->entry;
+    publish(0x2000, TB_TIER_2, 2, 0x4000);
+    run(a);
+    ck_assert_uint_eq(vcpu->counter[1], 0);
+    ck_assert_uint_eq(vcpu->counter[2], 1);
+    ck_assert_uint_eq(vcpu->exit_tb->pc, 0x4000);
+    memset(vcpu->counter, 0, sizeof vcpu->counter);
+    tb_enter(vcpu, tier1_entry); /* whoever still holds the old entry */
+    ck_assert_uint_eq(vcpu->counter[2], 1);
+    ck_assert_uint_eq(cache->stats.swaps, 1);
+}
+END_TEST
+
+START_TEST(dropped_code_leads_to_the_stub)
+{
+    struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
+    struct tb *b = publish(0x2000, TB_TIER_1, 1, 0x3000);
+    const void *old_entry = b->entry;
+    uint64_t generation = cache->generation;
+    ck_assert(!tb_drop_range(cache, 0x5000, 4096));
+    ck_assert(tb_drop_range(cache, 0x2000, 4096));
+    ck_assert_uint_ne(cache->generation, generation);
+    run(a);
+    ck_assert_uint_eq(vcpu->counter[1], 0);
+    ck_assert_ptr_eq(vcpu->exit_tb, b);
+    tb_enter(vcpu, old_entry);
+    ck_assert_ptr_eq(vcpu->exit_tb, b);
+    ck_assert_int_eq(b->tier, TB_TIER_NONE);
+    publish(0x2000, TB_TIER_1, 2, 0x3000);
+    run(a);
+    ck_assert_uint_eq(vcpu->counter[2], 1);
+}
+END_TEST
+
+START_TEST(code_is_found_by_address)
+{
+    struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
+    struct tb *b = publish(0x2000, TB_TIER_1, 1, 0x3000);
+    const uint8_t *start = b->entry;
+    ck_assert_ptr_eq(tb_code_at(cache, start + 31), b->code[TB_TIER_1]);
+    ck_assert_ptr_eq(tb_code_at(cache, start - 1), a->code[TB_TIER_1]);
+    ck_assert_ptr_null(tb_code_at(cache, start + 32));
+    ck_assert_ptr_null(tb_code_at(cache, a->stub));
+}
+END_TEST
+
+static unsigned released;
+static void count_release(void *context, struct tb_code *code)
+{
+    ck_assert_ptr_eq(context, &released);
+    ck_assert_ptr_nonnull(code->tier_private);
+    released++;
+}
+
+START_TEST(flush_empties_everything)
+{
+    tb_cache_on_release(cache, TB_TIER_2, count_release, &released);
+    for (unsigned round = 0; round < 3; round++) {
+        struct tb *tb = publish(0x1000, TB_TIER_2, 0, 0x1000 + round);
+        tb->code[TB_TIER_2]->tier_private = tb;
+        size_t used = cache->memory->code_used;
+        tb_flush(cache);
+        ck_assert_uint_eq(released, round + 1);
+        ck_assert_uint_lt(cache->memory->code_used, used);
+        ck_assert_ptr_null(tb_find(cache, 0x1000, 0));
+    }
+    ck_assert_uint_eq(cache->stats.flushes, 3);
+}
+END_TEST
+
+START_TEST(many_records_are_found_again)
+{
+    unsigned made = 0;
+    while (tb_reference(cache, 0x1000 + 2 * made, 0))
+        made++;
+    ck_assert_uint_gt(made, 3000); /* 16 bytes of 64 KiB each */
+    for (unsigned i = 0; i < made; i++)
+        ck_assert_uint_eq(tb_find(cache, 0x1000 + 2 * i, 0)->pc, 0x1000 + 2 * i);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("tb");
+    TCase *tcase = tcase_create("tb");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, no_mapping_is_writable_and_executable);
+    tcase_add_test(tcase, code_memory_is_bounded);
+    tcase_add_test(tcase, stub_leaves_to_the_loop);
+    tcase_add_test(tcase, links_follow_publication);
+    tcase_add_test(tcase, dropped_code_leads_to_the_stub);
+    tcase_add_test(tcase, code_is_found_by_address);
+    tcase_add_test(tcase, flush_empties_everything);
+    tcase_add_test(tcase, many_records_are_found_again);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
