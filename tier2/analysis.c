@@ -376,7 +376,7 @@ void region_analyse(const struct ir_region *region, bool is_polling_chunked, str
         .facts = ret_facts,
         .is_narrow = arena_alloc(arena, ret_facts->longest_block * sizeof(bool)),
     };
-    if (has_loop(region, ret_facts))
+    if (!region->is_dispatching && has_loop(region, ret_facts))
         ret_facts->guarded = choose_guards(&state);
     solve_forward(&state, ret_facts->guarded);
     ret_facts->guarded &= ret_facts->nodes[0].narrow_in;

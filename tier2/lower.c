@@ -358,7 +358,12 @@ static void lower_block_body(struct lowering *lower, uint32_t index, uint64_t na
                              lower_const64(lower, lower->block->guest_length), "");
         LLVMBuildStore(lower->builder, count, lower->insn_count);
     }
-    for (uint32_t i = 0; i < lower->block->length; i++)
+    uint32_t first = 0;
+    if (index == 0 && lower->region->is_dispatching) {
+        LLVMValueRef pc = lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
+        lower_define(lower, &lower->block->insns[first++], pc);
+    }
+    for (uint32_t i = first; i < lower->block->length; i++)
         lower_table[lower->block->insns[i].op](lower, &lower->block->insns[i]);
 }
 

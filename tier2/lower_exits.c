@@ -52,14 +52,14 @@ void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vc
 }
 
 /* The request is made once per next_heat polls, whatever the exec loop does about it. */
-static void leave_promoting(struct lowering *lower, uint64_t live)
+static void leave_promoting(struct lowering *lower, uint64_t live, LLVMValueRef pc)
 {
     int64_t heat = lower->next_heat > 1024 ? lower->next_heat : 1024;
     LLVMBuildStore(lower->builder, lower_const64(lower, (uint64_t)heat), lower->heat);
     LLVMValueRef tb = LLVMBuildLoad2(lower->builder, lower->type.ptr,
                                      near_field(lower, offsetof(struct region_near, tb)), "");
     lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
-    lower_leave(lower, live, lower_const64(lower, lower->region->guest_pc), VCPU_EXIT_PROMOTE);
+    lower_leave(lower, live, pc, VCPU_EXIT_PROMOTE_PC);
 }
 
 static void leave_trapping(struct lowering *lower, const struct ir_insn *insn)
@@ -79,13 +79,13 @@ static LLVMValueRef count_heat(struct lowering *lower)
     return LLVMBuildICmp(lower->builder, LLVMIntSLT, heat, lower_const64(lower, 0), "");
 }
 
-static void promote_if(struct lowering *lower, LLVMValueRef is_due, uint64_t live)
+static void promote_if(struct lowering *lower, LLVMValueRef is_due, uint64_t live, LLVMValueRef pc)
 {
     LLVMBasicBlockRef promote = lower_new_block(lower, "promote");
     LLVMBasicBlockRef stay = lower_new_block(lower, "stay");
     lower_branch_unlikely(lower, is_due, promote, stay);
     lower_continue_at(lower, promote);
-    leave_promoting(lower, live);
+    leave_promoting(lower, live, pc);
     lower_continue_at(lower, stay);
 }
 
@@ -96,18 +96,18 @@ void lower_entry_heat(struct lowering *lower)
     LLVMValueRef near = near_field(lower, offsetof(struct region_near, heat));
     LLVMBuildStore(lower->builder, LLVMBuildLoad2(lower->builder, lower->type.i64, near, ""),
                    lower->heat);
-    promote_if(lower, count_heat(lower), UINT64_MAX);
+    LLVMValueRef pc = lower->region->is_dispatching
+                          ? lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry))
+                          : lower_const64(lower, lower->region->guest_pc);
+    promote_if(lower, count_heat(lower), UINT64_MAX, pc);
 }
 
 /* Looks for pending work; without any goes on at `onwards`. */
 static void lower_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
                        LLVMBasicBlockRef onwards)
 {
-    if (is_counting_heat(lower)) {
-        LLVMValueRef is_due = count_heat(lower);
-        if (block->guest_pc == lower->region->guest_pc)
-            promote_if(lower, is_due, live);
-    }
+    if (is_counting_heat(lower))
+        promote_if(lower, count_heat(lower), live, lower_const64(lower, block->guest_pc));
     LLVMValueRef pending =
         lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, pending));
     LLVMSetVolatile(pending, 1);

@@ -80,8 +80,82 @@ static void fill_near(const struct publication *publication, struct tb_code *cod
         tb_link(job->cache, code, tbs[i], (uint8_t *)&near->slots[i], TB_LINK_POINTER);
 }
 
+static void cover_region(const struct tier_job *job, struct tb_code *code)
+{
+    for (uint32_t i = 0; i < job->region->length; i++) {
+        const struct ir_block *block = job->region->nodes[i].block;
+        tb_cover(job->cache, code, block->guest_pc, block->guest_size_bytes);
+    }
+}
+
+/* ---- regions with several entries ----
+ *
+ * Each entry is a piece of code of its own, with an entry slot, that says which entry it is and
+ * jumps to the function. The function itself is nobody's entry. */
+
+enum { ENTRY_CODE_BYTES = 32 };
+
+/* Entry slot; mov qword [r12+region_entry], pc; jmp function. */
+static void emit_entry(const struct tier_job *job, uint8_t *x, uint64_t pc, const uint8_t *function)
+{
+    uint8_t *out = code_w(job->cache->memory, x);
+    uint32_t field = offsetof(struct vcpu, region_entry);
+    size_t length = 8;
+    memcpy(out, "\x0f\x1f\x44\x00\x00\x0f\x1f\x00", 8);
+    if (pc <= INT32_MAX) {
+        uint32_t pc32 = (uint32_t)pc;
+        memcpy(out + 8, "\x49\xc7\x84\x24", 4);
+        memcpy(out + 12, &field, 4);
+        memcpy(out + 16, &pc32, 4);
+        length = 20;
+    } else {
+        memcpy(out + 8, "\x48\xb8", 2);
+        memcpy(out + 10, &pc, 8);
+        memcpy(out + 18, "\x49\x89\x84\x24", 4);
+        memcpy(out + 22, &field, 4);
+        length = 26;
+    }
+    int32_t distance = (int32_t)(function - (x + length + 5));
+    out[length] = 0xe9;
+    memcpy(out + length + 1, &distance, 4);
+}
+
+struct entries {
+    struct tb *tb[REGION_MAX_EDGES];
+    uint8_t *code[REGION_MAX_EDGES]; /* X addresses */
+};
+
+/* Everything an entry needs that can run out; false when code memory is full. */
+static bool reserve_entries(const struct tier_job *job, struct entries *entries)
+{
+    const struct region_node *dispatch = &job->region->nodes[0];
+    for (uint32_t i = 0; job->region->is_dispatching && i < dispatch->edge_count; i++) {
+        entries->tb[i] = tb_reference(job->cache, dispatch->edges[i].pc, job->region->mode);
+        entries->code[i] = code_alloc(job->cache->memory, ENTRY_CODE_BYTES, 16);
+        if (!entries->tb[i] || !entries->code[i])
+            return false;
+    }
+    return true;
+}
+
+static void publish_entries(const struct tier_job *job, const struct entries *entries,
+                            const struct tb_code *function)
+{
+    const struct region_node *dispatch = &job->region->nodes[0];
+    for (uint32_t i = 0; i < dispatch->edge_count; i++) {
+        struct tb_code *code = tb_code_new(job->cache, entries->tb[i], job->level);
+        code->start = entries->code[i];
+        code->size_bytes = ENTRY_CODE_BYTES;
+        code->guest_length = function->guest_length;
+        emit_entry(job, entries->code[i], dispatch->edges[i].pc, function->start);
+        cover_region(job, code);
+        tb_publish(job->cache, code, code->start);
+    }
+}
+
 /* Lock held; everything that can fail has been done. */
-static void publish(const struct publication *publication, struct tb **tbs)
+static void publish(const struct publication *publication, struct tb **tbs,
+                    const struct entries *entries)
 {
     const struct tier_job *job = publication->job;
     struct tb_code *code = tb_code_new(job->cache, job->tb, job->level);
@@ -91,11 +165,13 @@ static void publish(const struct publication *publication, struct tb **tbs)
     code->tier_private = publication->region_code;
     code->fault_pc = fault_pc;
     fill_near(publication, code, tbs);
-    for (uint32_t i = 0; i < job->region->length; i++) {
-        const struct ir_block *block = job->region->nodes[i].block;
-        tb_cover(job->cache, code, block->guest_pc, block->guest_size_bytes);
+    if (job->region->is_dispatching) {
+        tb_record(job->cache, code);
+        publish_entries(job, entries, code);
+    } else {
+        cover_region(job, code);
+        tb_publish(job->cache, code, code->start);
     }
-    tb_publish(job->cache, code, code->start);
 }
 
 /* Lock held. Takes the object file over. */
@@ -114,12 +190,13 @@ static enum status link_and_publish(struct tier2 *tier2, struct publication *pub
         return status;
     publication->region_code->line_base_pc = lower->line_base_pc;
     struct tb **tbs = arena_alloc(&tier2->arena, lower->slot_count * sizeof *tbs);
-    if (!reference_exits(publication, tbs)) {
+    struct entries entries;
+    if (!reference_exits(publication, tbs) || !reserve_entries(job, &entries)) {
         jit_release(&publication->region_code);
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
     tb_cache_on_release(job->cache, job->level, release_code, NULL);
-    publish(publication, tbs);
+    publish(publication, tbs, &entries);
     return STATUS_OK;
 }
 

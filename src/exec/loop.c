@@ -23,6 +23,18 @@ static enum os_action after_fence_i(struct exec_thread *thread)
     return OS_CONTINUE;
 }
 
+/* The block that reports it goes: something may be mapped there the next time. */
+static enum os_action report_fetch_fault(struct exec_thread *thread)
+{
+    struct tb_cache *cache = thread->exec->cache;
+    tb_lock(cache);
+    struct tb *tb = tb_find(cache, thread->vcpu.pc, tb_mode_of_frm(thread->vcpu.frm));
+    if (tb)
+        tb_drop(cache, tb);
+    tb_unlock(cache);
+    return report_fault(thread, GUEST_FAULT_FETCH);
+}
+
 static enum os_action handle_trap(struct exec_thread *thread)
 {
     struct exec *exec = thread->exec;
@@ -36,7 +48,7 @@ static enum os_action handle_trap(struct exec_thread *thread)
     case IR_TRAP_MISALIGNED:
         return report_fault(thread, GUEST_FAULT_BUS);
     case IR_TRAP_FETCH:
-        return report_fault(thread, GUEST_FAULT_FETCH);
+        return report_fetch_fault(thread);
     case IR_TRAP_FENCE_I:
         return after_fence_i(thread);
     case IR_TRAP_REENTER:
@@ -113,6 +125,9 @@ static enum os_action after_exit(struct exec_thread *thread, struct turn *turn)
         return OS_CONTINUE;
     case VCPU_EXIT_PROMOTE:
         vcpu->pc = vcpu->exit_tb->pc;
+        promote_tb(thread, vcpu->exit_tb);
+        return OS_CONTINUE;
+    case VCPU_EXIT_PROMOTE_PC:
         promote_tb(thread, vcpu->exit_tb);
         return OS_CONTINUE;
     case VCPU_EXIT_TRAP:

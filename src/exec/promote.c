@@ -76,11 +76,13 @@ static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tie
         .level = level,
         .next_heat = promote_initial_heat(exec, level),
         .generation = exec->cache->generation,
-        .dump = dump_for(exec, tb->pc, region->nodes[0].block->guest_size_bytes),
+        .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
     };
-    for (uint32_t i = 0; i < region->length; i++)
-        space_watch(exec->config.space, region->nodes[i].block->guest_pc,
-                    region->nodes[i].block->guest_size_bytes);
+    for (uint32_t i = 0; i < region->length; i++) {
+        const struct ir_block *block = region->nodes[i].block;
+        if (block->guest_size_bytes)
+            space_watch(exec->config.space, block->guest_pc, block->guest_size_bytes);
+    }
     dump_region(exec, region);
     cover(exec, job);
     return job;

@@ -3,8 +3,11 @@
  * From the entry block successors are followed breadth first while the budget of guest instructions
  * lasts. A direct call is followed into the callee when the callee as a whole is small; its blocks
  * become nodes of a context of their own, whose returns are expected at the call's return address.
- * With a profile (the heat that tier 1 counted) blocks that never ran are left out: the exits to
- * them leave the region. Invariant: nodes[0] is the entry, every (pc, context) appears once. */
+ * A call that is not followed leaves the region; where it returns to is one more entry of the
+ * region, so that a loop with such a call is one region and not one for each call.
+ * With a profile (the heat that tier 1 counted) blocks that ran rarely are left out: the exits to
+ * them leave the region. Invariant: nodes[0] is the entry, or the dispatch to the
+ * entries; every (pc, context) appears once. */
 #include "src/exec/internal.h"
 
 #include "src/base/bits.h"
@@ -15,9 +18,10 @@
 enum {
     MAX_NODES = 400,
     MAX_CONTEXTS = 64,
-    MAX_CALL_DEPTH = 5,
-    MAX_CALLEE_INSNS = 250,
-    MAX_CALLEE_BLOCKS = 48,
+    MAX_CALL_DEPTH = 3,
+    MAX_CALLEE_INSNS = 100,
+    MAX_CALLEE_BLOCKS = 24,
+    COLD_FRACTION = 32, /* blocks that ran less than the threshold / 32 stay out */
 };
 
 /* A followed call: where it returns to, and from which context it was made. */
@@ -35,14 +39,29 @@ struct former {
     struct context contexts[MAX_CONTEXTS];
     uint32_t context_count;
     bool is_profiled;
+    uint32_t first;                     /* 1 when nodes[0] is kept for the dispatch */
+    int32_t entries[REGION_MAX_EDGES];  /* nodes; the first is the region's own */
+    uint32_t entry_count;
 };
 
+/* Executions that tier 1 has counted for the TB; those of higher tiers were hot before. */
+static uint32_t executions(const struct exec *exec, const struct tb *tb)
+{
+    if (tb->tier != TB_TIER_1)
+        return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
+    int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
+    int32_t initial = promote_initial_heat(exec, TB_TIER_1);
+    return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
+}
+
+/* Would code at pc run often enough, measured by the entry's own count, to pay for its compile? */
 static bool is_worth_following(const struct former *former, uint64_t pc)
 {
     if (!former->is_profiled)
         return true;
     const struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
-    return tb && tb->tier != TB_TIER_NONE;
+    return tb && executions(former->exec, tb) >=
+                     former->exec->config.threshold[TB_TIER_2] / COLD_FRACTION;
 }
 
 static bool has_room(const struct former *former)
@@ -55,7 +74,7 @@ static int32_t find_node(const struct former *former, uint64_t pc, uint32_t cont
 {
     for (uint32_t i = 0; i < former->region->length; i++) {
         const struct region_node *node = &former->region->nodes[i];
-        if (node->block->guest_pc == pc && node->context == context)
+        if (i >= former->first && node->block->guest_pc == pc && node->context == context)
             return (int32_t)i;
     }
     return REGION_NO_NODE;
@@ -226,6 +245,21 @@ static void follow_indirect(struct former *former, uint32_t index, const struct 
     }
 }
 
+/* Where a call that leaves the region comes back. Calls of calls come back to their caller, which
+ * is not in the region in that context. */
+static void add_return_entry(struct former *former, uint32_t context, uint64_t return_pc)
+{
+    if (context != 0 || !former->is_profiled || former->entry_count == REGION_MAX_EDGES)
+        return;
+    int32_t node = reach(former, return_pc, context);
+    if (node == REGION_NO_NODE)
+        return;
+    for (uint32_t i = 0; i < former->entry_count; i++)
+        if (former->entries[i] == node)
+            return;
+    former->entries[former->entry_count++] = node;
+}
+
 static void follow_exit(struct former *former, uint32_t index, const struct ir_insn *exit)
 {
     struct region_node *node = &former->region->nodes[index];
@@ -240,6 +274,35 @@ static void follow_exit(struct former *former, uint32_t index, const struct ir_i
                  false);
     if (exit->op == IR_exit_indirect)
         follow_indirect(former, index, exit);
+    bool is_call = exit->op != IR_exit_if && exit->c == IR_BRANCH_CALL;
+    if (is_call && node->edge_count == 0)
+        add_return_entry(former, node->context, return_pc);
+}
+
+/* nodes[0] of a region with several entries. */
+static void make_dispatch(struct former *former)
+{
+    struct ir_region *region = former->region;
+    struct ir_builder builder;
+    ir_builder_begin(&builder, former->arena, region->guest_pc, region->mode);
+    ir_ref pc = ir_const(&builder, IR_I64, 0);
+    ir_emit3(&builder, IR_exit_indirect, IR_VOID, pc, IR_NONE, IR_BRANCH_JUMP, 0);
+    region->nodes[0] = (struct region_node){.block = builder.block};
+    for (uint32_t i = 0; i < former->entry_count; i++) {
+        int32_t node = former->entries[i];
+        add_edge(&region->nodes[0], region->nodes[node].block->guest_pc, node, true);
+    }
+    region->is_dispatching = true;
+}
+
+/* Moves all nodes down by one: there is one entry only. */
+static void drop_dispatch(struct ir_region *region)
+{
+    region->length--;
+    memmove(region->nodes, region->nodes + 1, region->length * sizeof *region->nodes);
+    for (uint32_t i = 0; i < region->length; i++)
+        for (uint32_t j = 0; j < region->nodes[i].edge_count; j++)
+            region->nodes[i].edges[j].node--;
 }
 
 static void follow_node(struct former *former, uint32_t index)
@@ -256,7 +319,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     struct former *former = arena_zalloc(arena, sizeof *former);
     struct ir_region *region = arena_zalloc(arena, sizeof *region);
     *region = (struct ir_region){
-        .nodes = arena_alloc(arena, MAX_NODES * sizeof *region->nodes),
+        .nodes = arena_alloc(arena, (MAX_NODES + 1) * sizeof *region->nodes),
         .guest_pc = tb->pc,
         .mode = tb->mode,
     };
@@ -265,11 +328,17 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->region = region;
     former->is_profiled = is_profiled;
     former->context_count = 1;
-    region->nodes[0] = (struct region_node){.block = block_at(former, tb->pc)};
-    region->length = 1;
-    region->guest_length = region->nodes[0].block->guest_length;
+    former->first = 1;
+    region->nodes[1] = (struct region_node){.block = block_at(former, tb->pc)};
+    region->length = 2;
+    region->guest_length = region->nodes[1].block->guest_length;
+    former->entries[former->entry_count++] = 1;
     if (exec_has(exec, FEATURE_regions))
-        for (uint32_t i = 0; i < region->length; i++)
+        for (uint32_t i = 1; i < region->length; i++)
             follow_node(former, i);
+    if (former->entry_count > 1)
+        make_dispatch(former);
+    else
+        drop_dispatch(region);
     return region;
 }

@@ -192,7 +192,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
     if (status != STATUS_OK)
         return status;
-    space_watch(exec->config.space, tb->pc, block->guest_size_bytes);
+    if (block->guest_size_bytes)
+        space_watch(exec->config.space, tb->pc, block->guest_size_bytes);
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;
     stats->guest_insns += block->guest_length;

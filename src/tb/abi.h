@@ -29,9 +29,12 @@ enum vcpu_exit {
     VCPU_EXIT_PROMOTE,  /* the heat of exit_tb has run out; continue at exit_tb->pc */
     VCPU_EXIT_TRAP,     /* vcpu->exit_trap at vcpu->pc */
     VCPU_EXIT_FAULT,    /* a load or store at vcpu->pc faulted; details in the exec's record */
+    VCPU_EXIT_PROMOTE_PC, /* the heat of exit_tb has run out; continue at vcpu->pc */
 };
-_Static_assert(VCPU_EXIT_TB == VCPU_EXIT_TB_VALUE && VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE &&
-               VCPU_EXIT_PROMOTE == VCPU_EXIT_PROMOTE_VALUE, "exit reasons of enter.S");
+_Static_assert(VCPU_EXIT_TB == VCPU_EXIT_TB_VALUE &&
+                   VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE &&
+                   VCPU_EXIT_PROMOTE == VCPU_EXIT_PROMOTE_VALUE,
+               "exit reasons of enter.S");
 
 /* Bits of vcpu->pending. */
 enum {
@@ -108,6 +111,7 @@ struct vcpu {
     vcpu_helper *helper[HELPER_COUNT];
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
+    uint64_t region_entry;       /* guest pc at which a region with several entries is entered */
     uint64_t counter[COUNTER_COUNT];
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
     void *owner;                 /* the exec record of this vcpu */

@@ -213,7 +213,7 @@ struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier 
 }
 
 /* Keeps codes sorted by start. */
-static void record_code(struct tb_cache *cache, struct tb_code *code)
+void tb_record(struct tb_cache *cache, struct tb_code *code)
 {
     if (cache->code_count == cache->code_capacity) {
         uint32_t capacity = cache->code_capacity ? cache->code_capacity * 2 : 1024;
@@ -238,7 +238,7 @@ void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
     tb->code[code->tier] = code;
     tb->tier = (int8_t)code->tier;
     if (code->tier != TB_TIER_0)
-        record_code(cache, code);
+        tb_record(cache, code);
     atomic_store_explicit(&tb->entry, entry, memory_order_release);
     for (int tier = TB_TIER_1; tier < code->tier; tier++)
         if (tb->code[tier])
@@ -296,7 +296,7 @@ void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_
 }
 
 /* Takes all code of the TB out of service: everybody who comes here gets to the stub. */
-static void drop_tb(struct tb_cache *cache, struct tb *tb)
+void tb_drop(struct tb_cache *cache, struct tb *tb)
 {
     atomic_store_explicit(&tb->entry, tb->stub, memory_order_release);
     tb->tier = TB_TIER_NONE;
@@ -324,7 +324,7 @@ static bool drop_page(struct tb_cache *cache, struct tb_page **place)
     for (struct tb_page_code *entry = page->codes; entry; entry = entry->next) {
         if (entry->code->is_dropped)
             continue;
-        drop_tb(cache, entry->code->tb);
+        tb_drop(cache, entry->code->tb);
         dropped = true;
     }
     *place = page->next;

@@ -149,11 +149,15 @@ void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_
  * the entry slot of the TB's other code. An entry slot is the aligned 8-byte word at code->start,
  * which begins with one 5-byte NOP; tiers 1-3 provide it. */
 void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry);
+/* Makes generated code known to tb_code_at; tb_publish does it for what it publishes. */
+void tb_record(struct tb_cache *cache, struct tb_code *code);
 /* Notes that code was translated from guest bytes [pc, pc + size). */
 void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_t size_bytes);
 
 /* Drops all code that was translated from guest bytes in [start, start + size). True if any. */
 bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes);
+/* Drops the code of one TB. */
+void tb_drop(struct tb_cache *cache, struct tb *tb);
 /* Drops everything: records, code, links. No thread may be inside generated code. */
 void tb_flush(struct tb_cache *cache);
 
