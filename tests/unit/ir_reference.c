@@ -18,11 +18,35 @@ uint64_t reference_random(uint64_t *state)
 static uint64_t corner_number(uint64_t *state)
 {
     static const uint64_t corners[] = {
-        0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, INT32_MAX,
-        UINT64_C(0x80000000), UINT32_MAX, UINT64_C(0x100000000), INT64_MAX, UINT64_C(1) << 63,
-        UINT64_MAX, UINT64_MAX - 1, UINT64_C(0xffffffff80000000), UINT64_C(0x3ff0000000000000),
-        UINT64_C(0xbff8000000000000), UINT64_C(0x7ff0000000000000), UINT64_C(0x7ff8000000000000),
-        UINT64_C(0xffffffff3f800000), UINT64_C(0xffffffff7fc00000), UINT64_C(0xffffffffc0490fdb),
+        0,
+        1,
+        2,
+        31,
+        32,
+        63,
+        64,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0xffff,
+        INT32_MAX,
+        UINT64_C(0x80000000),
+        UINT32_MAX,
+        UINT64_C(0x100000000),
+        INT64_MAX,
+        UINT64_C(1) << 63,
+        UINT64_MAX,
+        UINT64_MAX - 1,
+        UINT64_C(0xffffffff80000000),
+        UINT64_C(0x3ff0000000000000),
+        UINT64_C(0xbff8000000000000),
+        UINT64_C(0x7ff0000000000000),
+        UINT64_C(0x7ff8000000000000),
+        UINT64_C(0xffffffff3f800000),
+        UINT64_C(0xffffffff7fc00000),
+        UINT64_C(0xffffffffc0490fdb),
     };
     uint64_t pick = reference_random(state);
     if (pick & 1)
@@ -91,9 +115,11 @@ static void write_memory(struct run *run, uint64_t address, uint64_t value)
 
 static uint64_t amo_result(enum ir_amo amo, unsigned width, uint64_t old, uint64_t operand)
 {
-    int64_t old_signed = bits_sign_extend(old, width), signed_operand = bits_sign_extend(operand, width);
+    int64_t old_signed = bits_sign_extend(old, width),
+            signed_operand = bits_sign_extend(operand, width);
     old = bits_zero_extend(old, width);
     operand = bits_zero_extend(operand, width);
+    /* clang-format off */
     switch (amo) {
     case IR_AMO_SWAP: return operand;
     case IR_AMO_ADD: return old + operand;
@@ -106,6 +132,7 @@ static uint64_t amo_result(enum ir_amo amo, unsigned width, uint64_t old, uint64
     case IR_AMO_MAX_U: return old > operand ? old : operand;
     case IR_AMO_COUNT: break;
     }
+    /* clang-format on */
     CHECK(false, "no such atomic operation");
     return 0;
 }
@@ -130,8 +157,9 @@ static uint64_t atomic(struct run *run, uint64_t a, uint64_t b)
         guest->reservation_value = old;
         return old;
     }
-    bool succeeds = guest->reservation_address == a &&
-                    bits_zero_extend(guest->reservation_value, width) == bits_zero_extend(old, width);
+    bool succeeds =
+        guest->reservation_address == a &&
+        bits_zero_extend(guest->reservation_value, width) == bits_zero_extend(old, width);
     guest->reservation_address = UINT64_MAX;
     if (succeeds)
         write_memory(run, a, b);
@@ -304,6 +332,7 @@ static enum ir_type type_of_kind(struct generator *generator, char kind, enum ir
 {
     static const enum ir_type integers[] = {IR_I64, IR_I64, IR_I32, IR_I32, IR_I16, IR_I8};
     static const enum ir_type any[] = {IR_I64, IR_I32, IR_I16, IR_I8, IR_F32, IR_F64};
+    /* clang-format off */
     switch (kind) {
     case 'I': return integers[draw(generator, ARRAY_LENGTH(integers))];
     case 'W':
@@ -317,6 +346,7 @@ static enum ir_type type_of_kind(struct generator *generator, char kind, enum ir
     case 'T': return result;
     case 'A': return type_a;
     }
+    /* clang-format on */
     return IR_VOID;
 }
 
@@ -351,7 +381,8 @@ static void emit_access(struct generator *generator, enum ir_op op)
     struct ir_builder *builder = &generator->builder;
     struct ir_insn insn = {.op = (uint8_t)op, .a = IR_NONE, .b = IR_NONE};
     bool is_atomic = op == IR_amo || op == IR_load_reserved || op == IR_store_conditional;
-    unsigned size_log2 = is_atomic ? 2 + (unsigned)draw(generator, 2) : (unsigned)draw(generator, 4);
+    unsigned size_log2 =
+        is_atomic ? 2 + (unsigned)draw(generator, 2) : (unsigned)draw(generator, 4);
     bool is_signed = draw(generator, 2);
     insn.a = address(generator, is_atomic ? 0xff8 : 0xfff);
     if (op != IR_store)
@@ -363,7 +394,9 @@ static void emit_access(struct generator *generator, enum ir_op op)
     if (op == IR_store) {
         enum ir_type type = type_of_kind(generator, 'Z', 0, 0);
         insn.b = pick(generator, type);
-        unsigned most = ir_type_width[type] == 64 ? 3 : ir_type_width[type] == 32 ? 2 : ir_type_width[type] == 16;
+        unsigned most = ir_type_width[type] == 64   ? 3
+                        : ir_type_width[type] == 32 ? 2
+                                                    : ir_type_width[type] == 16;
         size_log2 = ir_type_is_float(type) || size_log2 > most ? most : size_log2;
         is_signed = false;
     } else if (op == IR_amo || op == IR_store_conditional) {
@@ -396,8 +429,9 @@ static void emit_plain(struct generator *generator, enum ir_op op)
     if (op == IR_trunc && from < to)
         type_a = IR_I64;
     if (op == IR_bitcast)
-        type_a = to == 64 ? (draw(generator, 2) ? IR_I64 : IR_F64)
-                 : to == 32 ? (draw(generator, 2) ? IR_I32 : IR_F32) : (enum ir_type)insn.type;
+        type_a = to == 64   ? (draw(generator, 2) ? IR_I64 : IR_F64)
+                 : to == 32 ? (draw(generator, 2) ? IR_I32 : IR_F32)
+                            : (enum ir_type)insn.type;
     if (info->operand_count > 0)
         insn.a = pick(generator, type_a);
     if (info->operand_count > 1)
@@ -431,7 +465,8 @@ static void emit_random(struct generator *generator)
     struct ir_builder *builder = &generator->builder;
     enum ir_op op = (enum ir_op)draw(generator, IR_OP_COUNT);
     if (draw(generator, 4) == 0) {
-        static const enum ir_op common[] = {IR_add, IR_sub, IR_shl, IR_shr, IR_and, IR_xor, IR_load, IR_store};
+        static const enum ir_op common[] = {IR_add, IR_sub, IR_shl,  IR_shr,
+                                            IR_and, IR_xor, IR_load, IR_store};
         op = common[draw(generator, ARRAY_LENGTH(common))];
     }
     const struct ir_op_info *info = &ir_op_info[op];

@@ -1,5 +1,5 @@
-/* For tests: a plain interpreter of IR, against which the optimiser and the tiers are checked, and a
- * generator of random well-formed blocks. */
+/* For tests: a plain interpreter of IR, against which the optimiser and the tiers are checked, and
+ * a generator of random well-formed blocks. */
 #ifndef TIERCEL_TESTS_IR_REFERENCE_H
 #define TIERCEL_TESTS_IR_REFERENCE_H
 

@@ -17,6 +17,7 @@ static uint64_t random_bits(void)
     return random_state * UINT64_C(0x2545f4914f6cdd1d);
 }
 
+/* clang-format off */
 /* A float built from corner pieces: exponents near the ends and the middle, fractions with long
  * runs of equal bits. */
 static uint64_t random_float(bool is_f64)
@@ -62,7 +63,8 @@ static uint64_t random_integer(unsigned width)
 
 static uint64_t random_operand(enum ir_type type)
 {
-    return ir_type_is_float(type) ? random_float(type == IR_F64) : random_integer(ir_type_width[type]);
+    return ir_type_is_float(type) ? random_float(type == IR_F64)
+                                  : random_integer(ir_type_width[type]);
 }
 
 static const struct fp_case {
@@ -90,6 +92,7 @@ static const struct fp_case {
     {IR_fcvt_from_u, IR_F64, IR_I32}, {IR_fcvt_from_u, IR_F64, IR_I64},
     {IR_fcvt_f32, IR_F32, IR_F64},    {IR_fcvt_f64, IR_F64, IR_F32},
 };
+/* clang-format on */
 
 /* fp_eval under a MXCSR that rounds by frm; flags as RISC-V's. */
 static uint64_t on_host(const struct fp_case *fp_case, unsigned frm, enum ir_rounding rm,
@@ -116,7 +119,8 @@ static void compare_once(const struct fp_case *fp_case, const uint64_t operand[3
     uint64_t by_static = on_host(fp_case, frm == 3 ? 0 : frm + 1, frm, operand, &static_flags);
     if (soft != host || soft_flags != host_flags || by_static != host || static_flags != host_flags)
         ck_abort_msg("%s.%s of %s rm %u (%#lx, %#lx, %#lx): soft %#lx flags %#x, host %#lx %#x, "
-                     "static %#lx %#x", ir_op_info[fp_case->op].name, ir_type_name[fp_case->type],
+                     "static %#lx %#x",
+                     ir_op_info[fp_case->op].name, ir_type_name[fp_case->type],
                      ir_type_name[fp_case->type_a], frm, operand[0], operand[1], operand[2], soft,
                      soft_flags, host, host_flags, by_static, static_flags);
 }
@@ -132,7 +136,8 @@ START_TEST(software_equals_host)
             operand[i] = random_operand(fp_case->type_a);
         /* Near cancellation: the third operand close to the product or to the first. */
         if (round % 4 == 0)
-            operand[1] = operand[0] ^ (random_bits() & 3) ^ (random_bits() & 1) << (ir_type_width[fp_case->type_a] - 1);
+            operand[1] = operand[0] ^ (random_bits() & 3) ^
+                         (random_bits() & 1) << (ir_type_width[fp_case->type_a] - 1);
         for (unsigned frm = 0; frm < 4; frm++)
             compare_once(fp_case, operand, frm);
     }
@@ -162,13 +167,20 @@ union operand {
     double d;
     uint64_t u;
 };
-#define D(value) {.d = (value)}
-#define U(value) {.u = (value)}
+#define D(value)                                                                                   \
+    {                                                                                              \
+        .d = (value)                                                                               \
+    }
+#define U(value)                                                                                   \
+    {                                                                                              \
+        .u = (value)                                                                               \
+    }
 #define QUIET FP_CANONICAL_F64
 #define SIGNALLING UINT64_C(0x7ff0000000000001)
 #define POSITIVE_INFINITY UINT64_C(0x7ff0000000000000)
 #define MINUS (UINT64_C(1) << 63)
 
+/* clang-format off */
 static const struct vector {
     enum ir_op op;
     enum ir_type type, type_a;
@@ -180,7 +192,8 @@ static const struct vector {
     {IR_fadd, IR_F64, IR_F64, IR_RM_RMM, D(-1.0), D(-0x1p-53), U(0), D(-1.0 - 0x1p-52), FP_FLAG_NX},
     {IR_fadd, IR_F64, IR_F64, IR_RM_RNE, D(1.0), D(0x1p-53), U(0), D(1.0), FP_FLAG_NX},
     {IR_fadd, IR_F64, IR_F64, IR_RM_RMM, D(1.0), D(0x1.fp-54), U(0), D(1.0), FP_FLAG_NX},
-    {IR_fmul, IR_F64, IR_F64, IR_RM_RMM, D(0x1.fffffffffffffp1023), D(2.0), U(0), U(POSITIVE_INFINITY),
+    {IR_fmul, IR_F64, IR_F64, IR_RM_RMM, D(0x1.fffffffffffffp1023), D(2.0), U(0),
+     U(POSITIVE_INFINITY),
      FP_FLAG_OF | FP_FLAG_NX},
     {IR_fmul, IR_F64, IR_F64, IR_RM_RMM, D(0x1p-1074), D(0.5), U(0), D(0x1p-1074),
      FP_FLAG_UF | FP_FLAG_NX},
@@ -188,7 +201,8 @@ static const struct vector {
     {IR_fcvt_to_s, IR_I32, IR_F64, IR_RM_RMM, D(-2.5), U(0), U(0), U(0xfffffffd), FP_FLAG_NX},
     {IR_fcvt_to_s, IR_I32, IR_F64, IR_RM_RNE, D(2.5), U(0), U(0), U(2), FP_FLAG_NX},
     {IR_fcvt_to_s, IR_I64, IR_F64, IR_RM_RTZ, U(QUIET), U(0), U(0), U(INT64_MAX), FP_FLAG_NV},
-    {IR_fcvt_to_s, IR_I32, IR_F64, IR_RM_RTZ, U(POSITIVE_INFINITY | MINUS), U(0), U(0), U(0x80000000),
+    {IR_fcvt_to_s, IR_I32, IR_F64, IR_RM_RTZ, U(POSITIVE_INFINITY | MINUS), U(0), U(0),
+     U(0x80000000),
      FP_FLAG_NV},
     {IR_fcvt_to_u, IR_I32, IR_F64, IR_RM_RTZ, D(-1.0), U(0), U(0), U(0), FP_FLAG_NV},
     {IR_fcvt_to_u, IR_I32, IR_F64, IR_RM_RTZ, D(-0.9), U(0), U(0), U(0), FP_FLAG_NX},
@@ -199,8 +213,10 @@ static const struct vector {
     {IR_fcvt_to_u, IR_I64, IR_F64, IR_RM_RTZ, D(0x1.8p63), U(0), U(0), U(UINT64_C(0xc) << 60), 0},
     {IR_fcvt_from_u, IR_F64, IR_I64, IR_RM_RNE, U(UINT64_MAX), U(0), U(0), D(0x1p64), FP_FLAG_NX},
     {IR_fcvt_from_s, IR_F64, IR_I32, IR_RM_RNE, U(0xffffffff), U(0), U(0), D(-1.0), 0},
-    {IR_fmadd, IR_F64, IR_F64, IR_RM_RNE, U(POSITIVE_INFINITY), D(0.0), U(QUIET), U(QUIET), FP_FLAG_NV},
-    {IR_fmadd, IR_F64, IR_F64, IR_RM_RNE, D(0.0), U(POSITIVE_INFINITY | MINUS), U(QUIET | MINUS), U(QUIET),
+    {IR_fmadd, IR_F64, IR_F64, IR_RM_RNE, U(POSITIVE_INFINITY), D(0.0), U(QUIET), U(QUIET),
+     FP_FLAG_NV},
+    {IR_fmadd, IR_F64, IR_F64, IR_RM_RNE, D(0.0), U(POSITIVE_INFINITY | MINUS), U(QUIET | MINUS),
+     U(QUIET),
      FP_FLAG_NV},
     {IR_fmadd, IR_F64, IR_F64, IR_RM_RNE, D(1.0), D(1.0), U(QUIET | MINUS | 5), U(QUIET), 0},
     {IR_fmin, IR_F64, IR_F64, IR_RM_RNE, U(MINUS), U(0), U(0), U(MINUS), 0},
@@ -214,7 +230,8 @@ static const struct vector {
     {IR_feq, IR_I64, IR_F64, IR_RM_RNE, U(MINUS), U(0), U(0), U(1), 0},
     {IR_flt, IR_I64, IR_F64, IR_RM_RNE, U(QUIET), D(1.0), U(0), U(0), FP_FLAG_NV},
     {IR_fle, IR_I64, IR_F64, IR_RM_RNE, D(1.0), D(1.0), U(0), U(1), 0},
-    {IR_fdiv, IR_F64, IR_F64, IR_RM_RNE, D(-1.0), D(0.0), U(0), U(POSITIVE_INFINITY | MINUS), FP_FLAG_DZ},
+    {IR_fdiv, IR_F64, IR_F64, IR_RM_RNE, D(-1.0), D(0.0), U(0), U(POSITIVE_INFINITY | MINUS),
+     FP_FLAG_DZ},
     {IR_fsqrt, IR_F64, IR_F64, IR_RM_RNE, D(-1.0), U(0), U(0), U(QUIET), FP_FLAG_NV},
     {IR_fsqrt, IR_F64, IR_F64, IR_RM_RNE, U(MINUS), U(0), U(0), U(MINUS), 0},
     {IR_fcvt_f64, IR_F64, IR_F32, IR_RM_RNE, U(0x7f800001), U(0), U(0), U(QUIET), FP_FLAG_NV},
@@ -227,18 +244,21 @@ static const struct vector {
      FP_FLAG_NX},
 };
 
+/* clang-format on */
+
 START_TEST(rules_of_riscv)
 {
     const struct vector *v = &vectors[_i];
     struct fp_case fp_case = {v->op, v->type, v->type_a};
     unsigned soft_flags = 0, host_flags;
-    uint64_t soft = softfp_eval(v->op, v->type, v->type_a, v->rm, v->a.u, v->b.u, v->c.u, &soft_flags);
-    uint64_t host = on_host(&fp_case, IR_RM_RDN, v->rm, (uint64_t[]){v->a.u, v->b.u, v->c.u},
-                            &host_flags);
-    ck_assert_msg(soft == v->result.u && soft_flags == v->flags, "vector %d: soft %#lx flags %#x", _i,
-                  soft, soft_flags);
-    ck_assert_msg(host == v->result.u && host_flags == v->flags, "vector %d: host %#lx flags %#x", _i,
-                  host, host_flags);
+    uint64_t soft =
+        softfp_eval(v->op, v->type, v->type_a, v->rm, v->a.u, v->b.u, v->c.u, &soft_flags);
+    uint64_t host =
+        on_host(&fp_case, IR_RM_RDN, v->rm, (uint64_t[]){v->a.u, v->b.u, v->c.u}, &host_flags);
+    ck_assert_msg(soft == v->result.u && soft_flags == v->flags, "vector %d: soft %#lx flags %#x",
+                  _i, soft, soft_flags);
+    ck_assert_msg(host == v->result.u && host_flags == v->flags, "vector %d: host %#lx flags %#x",
+                  _i, host, host_flags);
 }
 END_TEST
 
@@ -246,9 +266,11 @@ START_TEST(flags_pass_through_mxcsr)
 {
     for (unsigned flags = 0; flags < 32; flags++)
         for (unsigned frm = 0; frm < 4; frm++) {
-            uint32_t mxcsr = fp_mxcsr_with_rounding(fp_mxcsr_with_flags(FP_MXCSR_DEFAULT, flags), frm);
+            uint32_t mxcsr =
+                fp_mxcsr_with_rounding(fp_mxcsr_with_flags(FP_MXCSR_DEFAULT, flags), frm);
             ck_assert_uint_eq(fp_flags_of_mxcsr(mxcsr), flags);
-            ck_assert_uint_eq(fp_mxcsr_with_rounding(fp_mxcsr_with_flags(mxcsr, 0), 0), FP_MXCSR_DEFAULT);
+            ck_assert_uint_eq(fp_mxcsr_with_rounding(fp_mxcsr_with_flags(mxcsr, 0), 0),
+                              FP_MXCSR_DEFAULT);
         }
 }
 END_TEST
@@ -260,7 +282,8 @@ START_TEST(flags_accrue)
     uint32_t saved = fp_read_mxcsr();
     for (unsigned i = 0; i < 3; i++) {
         fp_write_mxcsr(fp_mxcsr_with_flags(FP_MXCSR_DEFAULT, FP_FLAG_DZ));
-        fp_eval(IR_fadd, IR_F64, IR_F64, modes[i], UINT64_C(0x3ff0000000000000), UINT64_C(0x3c30000000000000), 0);
+        fp_eval(IR_fadd, IR_F64, IR_F64, modes[i], UINT64_C(0x3ff0000000000000),
+                UINT64_C(0x3c30000000000000), 0);
         fp_eval(IR_fcvt_to_u, IR_I32, IR_F64, modes[i], UINT64_C(0xc01e000000000000), 0, 0);
         uint32_t after = fp_read_mxcsr();
         fp_write_mxcsr(saved);

@@ -154,13 +154,19 @@ START_TEST(stack_layout)
 {
     const char *argv[] = {"prog", "one", ""}, *envp[] = {"A=1", "B=two", NULL};
     uint8_t random[16] = "0123456789abcde";
-    struct loader_stack_request request = {
-        .exec_path = "/bin/prog", .argc = 3, .argv = argv, .envp = envp,
-        .size_bytes = 1 << 20, .random = random, .uid = 7, .euid = 8, .gid = 9, .egid = 10};
+    struct loader_stack_request request = {.exec_path = "/bin/prog",
+                                           .argc = 3,
+                                           .argv = argv,
+                                           .envp = envp,
+                                           .size_bytes = 1 << 20,
+                                           .random = random,
+                                           .uid = 7,
+                                           .euid = 8,
+                                           .gid = 9,
+                                           .egid = 10};
     uint64_t sp = 0;
     struct error err = {0};
-    ck_assert_int_eq(loader_build_stack(space, &isa, &stack_image, &request, &sp, &err),
-                     STATUS_OK);
+    ck_assert_int_eq(loader_build_stack(space, &isa, &stack_image, &request, &sp, &err), STATUS_OK);
     ck_assert_uint_eq(sp % 16, 0);
     const uint64_t *words = words_at(sp);
     ck_assert_uint_eq(words[0], 3);
@@ -201,8 +207,12 @@ START_TEST(stack_too_small)
     memset(long_string, 'x', sizeof long_string - 1);
     const char *argv[] = {"prog", long_string}, *envp[] = {NULL};
     uint8_t random[16] = {0};
-    struct loader_stack_request request = {.exec_path = "prog", .argc = 2, .argv = argv,
-                                           .envp = envp, .size_bytes = 8 << 20, .random = random};
+    struct loader_stack_request request = {.exec_path = "prog",
+                                           .argc = 2,
+                                           .argv = argv,
+                                           .envp = envp,
+                                           .size_bytes = 8 << 20,
+                                           .random = random};
     uint64_t sp = 0;
     struct error err = {0};
     ck_assert_int_eq(loader_build_stack(space, &isa, &stack_image, &request, &sp, &err),

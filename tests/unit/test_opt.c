@@ -25,10 +25,12 @@ static void check_equal(const struct ir_block *before, const struct ir_block *af
         if (expected.reg[i] != actual.reg[i])
             fprintf(stderr, "reg %u: %#lx, should be %#lx\n", i, actual.reg[i], expected.reg[i]);
     ck_abort_msg("%s: the optimised block behaves differently: pc %#lx, should be %#lx; mxcsr %#x, "
-                 "should be %#x", what, actual.pc, expected.pc, actual.mxcsr, expected.mxcsr);
+                 "should be %#x",
+                 what, actual.pc, expected.pc, actual.mxcsr, expected.mxcsr);
 }
 
-static void check_block(struct arena *arena, uint64_t *random_state, uint32_t passes, bool like_guest)
+static void check_block(struct arena *arena, uint64_t *random_state, uint32_t passes,
+                        bool like_guest)
 {
     struct error err;
     unsigned length = 8 + (unsigned)(reference_random(random_state) >> 40) % 120;

@@ -114,8 +114,13 @@ START_TEST(host_permissions)
     static const struct {
         int prot;
         bool is_readable, is_writable;
-    } rows[] = {{0, false, false}, {R, true, false}, {RW, true, true}, {SPACE_WRITE, true, true},
-                {RX, true, false}, {SPACE_EXEC, true, false}, {RX | SPACE_WRITE, true, true}};
+    } rows[] = {{0, false, false},
+                {R, true, false},
+                {RW, true, true},
+                {SPACE_WRITE, true, true},
+                {RX, true, false},
+                {SPACE_EXEC, true, false},
+                {RX | SPACE_WRITE, true, true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint64_t at = map(0, 1, rows[i].prot, ANON);
         ck_assert_int_eq(space_prot(space, at), rows[i].prot);
@@ -198,8 +203,8 @@ START_TEST(mremap_grows_in_place_moves_and_shrinks)
     ck_assert_int_eq(space_remap(space, to, 0x8000, 0x1000, 0, 0, &at), 0);
     ck_assert_uint_eq(at, to);
     ck_assert_int_eq(space_prot(space, to + 0x1000), -1);
-    ck_assert_int_eq(space_remap(space, to, 0x1000, 0x1000, MREMAP_MAYMOVE | MREMAP_FIXED,
-                                 0x300000, &at), 0);
+    ck_assert_int_eq(
+        space_remap(space, to, 0x1000, 0x1000, MREMAP_MAYMOVE | MREMAP_FIXED, 0x300000, &at), 0);
     ck_assert_uint_eq(at, 0x300000);
     ck_assert_uint_eq(space_base(space)[at], 'a');
     ck_assert_int_eq(space_remap(space, 0x500000, 0x1000, 0x2000, 0, 0, &at), -EFAULT);
@@ -217,8 +222,8 @@ START_TEST(mremap_of_an_area_the_host_splits)
     space_base(space)[at] = 'x';
     uint64_t other = map(0x600000, 1, RW, ANON);
     space_base(space)[other] = 'y';
-    ck_assert_int_eq(space_remap(space, other, 0x1000, 0x1000, MREMAP_MAYMOVE | MREMAP_FIXED,
-                                 0x201000, &to), 0);
+    ck_assert_int_eq(
+        space_remap(space, other, 0x1000, 0x1000, MREMAP_MAYMOVE | MREMAP_FIXED, 0x201000, &to), 0);
     ck_assert_uint_eq(mapping_count(), 1);
     map(0x202000, 1, R, FIXED);
     ck_assert_int_eq(space_remap(space, at, 0x2000, 0x10000, MREMAP_MAYMOVE, 0, &to), 0);
@@ -318,6 +323,21 @@ START_TEST(watched_pages_are_released_by_calls)
     space_changing(space, at + 0x5000, 1);
     ck_assert_uint_eq(heard.count, 6);
     ck_assert_uint_eq(heard.addr, at + 0x5000);
+}
+END_TEST
+
+START_TEST(pages_that_are_not_mapped_can_be_watched)
+{
+    heard.count = 0;
+    space_set_listener(space, listen, &heard);
+    space_watch(space, 0x100010, 0);
+    space_watch(space, SPACE_SIZE, 0);
+    space_watch(space, UINT64_MAX, 4);
+    map(0x100000, 1, RW, FIXED);
+    ck_assert_uint_eq(heard.count, 1);
+    space_watch(space, 0x100010, 0);
+    ck_assert_int_eq(space_protect(space, 0x100000, 1, RX), 0);
+    ck_assert_uint_eq(heard.count, 2);
 }
 END_TEST
 
@@ -438,6 +458,7 @@ int main(void)
     tcase_add_test(group, program_break);
     tcase_add_test(group, watched_page_is_released_by_a_store);
     tcase_add_test(group, watched_pages_are_released_by_calls);
+    tcase_add_test(group, pages_that_are_not_mapped_can_be_watched);
     tcase_add_test(group, pointers_strings_fetch);
     tcase_add_test(group, descriptions);
     tcase_add_test(group, random_operations_match_a_model);

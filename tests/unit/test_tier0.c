@@ -1,5 +1,6 @@
-/* Tier 0: random blocks, optimised and not, end with the same registers, memory, flags and exit as in
- * the reference interpreter; and what happens between blocks: chaining, dropping, polling, heat. */
+/* Tier 0: random blocks, optimised and not, end with the same registers, memory, flags and exit as
+ * in the reference interpreter; and what happens between blocks: chaining, dropping, polling, heat.
+ */
 #include "src/opt/opt.h"
 #include "src/tb/tier.h"
 
@@ -94,7 +95,8 @@ static void store_vcpu(const struct vcpu *vcpu, struct reference *guest)
     guest->trap = vcpu->exit_reason == VCPU_EXIT_TRAP ? (uint16_t)vcpu->exit_trap : IR_TRAP_NONE;
 }
 
-static void check_once(struct fixture *f, const struct ir_block *block, struct tb *tb, uint64_t *state)
+static void check_once(struct fixture *f, const struct ir_block *block, struct tb *tb,
+                       uint64_t *state)
 {
     static struct reference expected, actual;
     reference_fill(&expected, state);
@@ -112,9 +114,10 @@ static void check_once(struct fixture *f, const struct ir_block *block, struct t
     for (unsigned i = 0; i < IR_GUEST_REGS; i++)
         if (expected.reg[i] != actual.reg[i])
             fprintf(stderr, "reg %u: %#lx, should be %#lx\n", i, actual.reg[i], expected.reg[i]);
-    ck_abort_msg("pc %#lx, should be %#lx; trap %u, should be %u; mxcsr %#x, should be %#x; memory %s",
-                 actual.pc, expected.pc, actual.trap, expected.trap, actual.mxcsr, expected.mxcsr,
-                 memcmp(actual.memory, expected.memory, sizeof actual.memory) ? "differs" : "equal");
+    ck_abort_msg(
+        "pc %#lx, should be %#lx; trap %u, should be %u; mxcsr %#x, should be %#x; memory %s",
+        actual.pc, expected.pc, actual.trap, expected.trap, actual.mxcsr, expected.mxcsr,
+        memcmp(actual.memory, expected.memory, sizeof actual.memory) ? "differs" : "equal");
 }
 
 START_TEST(random_blocks_as_in_the_reference)
@@ -266,10 +269,12 @@ START_TEST(indirect_jumps_find_their_way)
     ck_assert_uint_eq(f.vcpu->pc, 0x2000);
     for (unsigned i = 2; i <= 3; i++) {
         char text[300];
-        snprintf(text, sizeof text, "block 0x%u000, 4 bytes, 1 insns, mode 0\n"
+        snprintf(text, sizeof text,
+                 "block 0x%u000, 4 bytes, 1 insns, mode 0\n"
                  "v0 = get_reg.i64 x7\nv1 = const.i64 0x1\nv2 = add.i64 v0, v1\nset_reg v2, x7\n"
                  "v3 = const.i64 0x64\nv4 = eq.i64 v2, v3\nexit_trap_if v4, ebreak, 0x%u000\n"
-                 "exit_direct jump, 0x1000\n", i, i);
+                 "exit_direct jump, 0x1000\n",
+                 i, i);
         compile_text(&f, text);
     }
     f.vcpu->reg[5] = 0x2000;

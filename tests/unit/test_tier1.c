@@ -102,6 +102,7 @@ static uint64_t pc_after_exit(void)
     case VCPU_EXIT_INDIRECT:
     case VCPU_EXIT_TRAP:
     case VCPU_EXIT_FAULT:
+    case VCPU_EXIT_PROMOTE_PC:
         return vcpu->pc;
     }
     return 0;
@@ -257,6 +258,186 @@ START_TEST(random_blocks_match_with_counters)
 }
 END_TEST
 
+/* ---- idioms that the planner folds, and what the generator hardly draws */
+
+static struct ir_builder builder;
+
+static void begin_block(uint64_t pc)
+{
+    ir_builder_begin(&builder, &arena, pc, 0);
+    builder.block->guest_size_bytes = 16;
+    builder.block->guest_length = 4;
+}
+
+static ir_ref number(uint64_t value)
+{
+    return ir_const(&builder, IR_I64, value);
+}
+
+static void exit_to(enum ir_op op, ir_ref condition, uint64_t pc)
+{
+    ir_emit3(&builder, op, IR_VOID, condition, IR_NONE, IR_BRANCH_JUMP, pc);
+}
+
+static uint64_t idiom_state;
+
+static unsigned draw(unsigned count)
+{
+    return (unsigned)(reference_random(&idiom_state) >> 20) % count;
+}
+
+/* Six pinned registers and six others. */
+static unsigned some_reg(void)
+{
+    static const uint8_t regs[] = {10, 11, 12, 14, 15, 2, 5, 6, 18, 20, 28, 31};
+    return regs[draw(sizeof regs)];
+}
+
+static ir_ref integer(enum ir_type type)
+{
+    ir_ref value = ir_get_reg(&builder, IR_I64, some_reg());
+    return type == IR_I64 ? value : ir_unary(&builder, IR_trunc, type, value);
+}
+
+static void set_integer(ir_ref value)
+{
+    if (builder.block->insns[value].type != IR_I64)
+        value = ir_unary(&builder, IR_sext, IR_I64, value);
+    ir_set_reg(&builder, some_reg(), value);
+}
+
+static ir_ref real(enum ir_type type)
+{
+    ir_ref value = ir_get_reg(&builder, IR_F64, IR_FIRST_FP_REG + draw(8));
+    return type == IR_F64 ? value : ir_unary(&builder, IR_unbox, IR_F32, value);
+}
+
+static void set_real(ir_ref value)
+{
+    if (builder.block->insns[value].type == IR_F32)
+        value = ir_unary(&builder, IR_box, IR_F64, value);
+    ir_set_reg(&builder, IR_FIRST_FP_REG + draw(8), value);
+}
+
+static ir_ref maybe_negated(ir_ref value, enum ir_type type)
+{
+    return draw(2) ? ir_unary(&builder, IR_fneg, type, value) : value;
+}
+
+static ir_ref some_condition(void)
+{
+    static const enum ir_op compares[] = {IR_eq, IR_ne, IR_lt_s, IR_ge_s, IR_lt_u, IR_ge_u};
+    enum ir_type type = draw(2) ? IR_I64 : IR_I32;
+    ir_ref x = integer(type), y = ir_const(&builder, type, 0);
+    if (draw(2))
+        x = ir_binary(&builder, IR_and, type, x,
+                      draw(2) ? integer(type) : ir_const(&builder, type, 1u << draw(12)));
+    if (draw(3) == 0)
+        y = integer(type);
+    if (draw(4) == 0) {
+        ir_ref other = x;
+        x = y;
+        y = other;
+    }
+    return ir_binary(&builder, compares[draw(6)], IR_I64, x, y);
+}
+
+/* More values at once than there are registers. */
+static void put_pressure(bool is_float)
+{
+    ir_ref value[22];
+    for (unsigned i = 0; i < 22; i++)
+        value[i] = is_float
+                       ? maybe_negated(real(IR_F64), IR_F64)
+                       : ir_binary(&builder, IR_xor, IR_I64, integer(IR_I64), number(draw(99)));
+    ir_ref sum = value[0];
+    for (unsigned i = 1; i < 22; i++)
+        sum = is_float ? ir_emit3(&builder, IR_fadd, IR_F64, sum, value[i], IR_NONE, IR_RM_HOST)
+                       : ir_binary(&builder, IR_sub, IR_I64, sum, value[i]);
+    if (is_float)
+        set_real(sum);
+    else
+        set_integer(sum);
+}
+
+static void put_idiom(void)
+{
+    enum ir_type type = draw(2) ? IR_I64 : IR_I32, real_type = draw(2) ? IR_F64 : IR_F32;
+    ir_ref a, b;
+    switch (draw(9)) {
+    case 0:
+        a = ir_binary(&builder, IR_shl, type, integer(type), ir_const(&builder, type, draw(5)));
+        b = integer(type);
+        set_integer(draw(2) ? ir_binary(&builder, IR_add, type, a, b)
+                            : ir_binary(&builder, IR_add, type, b, a));
+        break;
+    case 1:
+        a = ir_binary(&builder, IR_xor, type, integer(type), ir_const(&builder, type, UINT64_MAX));
+        set_integer(ir_binary(&builder, IR_and, type, integer(type), a));
+        break;
+    case 2:
+        exit_to(IR_exit_if, some_condition(), 0x800 + draw(0x1000) * 2);
+        break;
+    case 3:
+        a = some_condition();
+        b = integer(type);
+        set_integer(ir_emit3(&builder, IR_select, type, a, b, draw(4) ? integer(type) : b, 0));
+        break;
+    case 4:
+        a = maybe_negated(real(real_type), real_type);
+        b = maybe_negated(real(real_type), real_type);
+        set_real(ir_emit3(&builder, IR_fmadd, real_type, a, b,
+                          maybe_negated(real(real_type), real_type), IR_RM_HOST));
+        break;
+    case 5:
+        ir_set_reg(&builder, some_reg(), real(IR_F64));
+        set_real(ir_get_reg(&builder, IR_F64, some_reg()));
+        break;
+    case 6:
+        set_integer(ir_get_reg(&builder, IR_I64, IR_FIRST_FP_REG + draw(8)));
+        ir_set_reg(&builder, IR_FIRST_FP_REG + draw(8), integer(IR_I64));
+        break;
+    case 7:
+        a = ir_const(&builder, IR_F64, UINT64_C(0x4045000000000000) * draw(2));
+        set_integer(ir_unary(&builder, IR_bitcast, IR_I64, a));
+        set_real(ir_emit3(&builder, IR_fmul, IR_F64, real(IR_F64), a, IR_NONE, IR_RM_HOST));
+        break;
+    default:
+        put_pressure(draw(2));
+    }
+}
+
+static void check_idioms(unsigned first_seed)
+{
+    static struct reference start;
+    tb_cache_destroy(&cache);
+    make_cache(false);
+    for (unsigned seed = first_seed; seed < first_seed + rounds / 2; seed++) {
+        idiom_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+        arena_reset(&arena);
+        begin_block(0x1000);
+        for (unsigned left = 1 + draw(12); left > 0; left--)
+            put_idiom();
+        exit_to(IR_exit_direct, IR_NONE, 0x4000);
+        reference_fill(&start, &idiom_state);
+        struct ir_block *block = builder.block;
+        check_block(block, &start, seed);
+        check_block(opt_run(&arena, block, OPT_ALL), &start, seed);
+    }
+}
+
+START_TEST(idioms_match)
+{
+    use_tier(t1_host_features());
+    check_idioms(1);
+    use_tier(0);
+    check_idioms(1000000);
+    options.is_pinning = false;
+    use_tier(t1_host_features());
+    check_idioms(2000000);
+}
+END_TEST
+
 /* ---- precise faults: each access faults once, its registers are noted, and is then let through */
 
 struct snapshot {
@@ -373,30 +554,12 @@ END_TEST
 
 /* ---- from block to block ---- */
 
-static struct ir_builder builder;
-
-static void begin_block(uint64_t pc)
-{
-    ir_builder_begin(&builder, &arena, pc, 0);
-    builder.block->guest_size_bytes = 16;
-    builder.block->guest_length = 4;
-}
-
-static ir_ref number(uint64_t value)
-{
-    return ir_const(&builder, IR_I64, value);
-}
-
-static void exit_to(enum ir_op op, ir_ref condition, uint64_t pc)
-{
-    ir_emit3(&builder, op, IR_VOID, condition, IR_NONE, IR_BRANCH_JUMP, pc);
-}
-
 /* reg -= 1; while reg is not zero go to `again`, then on to `after`. */
 static struct tb *count_down(uint64_t pc, unsigned reg, uint64_t again, uint64_t after)
 {
     begin_block(pc);
-    ir_ref value = ir_binary(&builder, IR_sub, IR_I64, ir_get_reg(&builder, IR_I64, reg), number(1));
+    ir_ref value = ir_get_reg(&builder, IR_I64, reg);
+    value = ir_binary(&builder, IR_sub, IR_I64, value, number(1));
     ir_set_reg(&builder, reg, value);
     exit_to(IR_exit_if, ir_binary(&builder, IR_ne, IR_I64, value, number(0)), again);
     exit_to(IR_exit_direct, IR_NONE, after);
@@ -635,6 +798,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, random_blocks_match_with_some_features);
     tcase_add_test(tcase, random_blocks_match_without_pinning);
     tcase_add_test(tcase, random_blocks_match_with_counters);
+    tcase_add_test(tcase, idioms_match);
     tcase_add_test(tcase, registers_are_exact_at_each_access);
     tcase_add_test(tcase, registers_are_exact_without_pinning);
     tcase_add_test(tcase, direct_exits_chain);

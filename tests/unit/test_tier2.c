@@ -6,8 +6,12 @@
 #include "tests/unit/ir_reference.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 tiercel_tier2_create_fn tiercel_tier2_create; /* the sources of tier 2 are linked in */
 
@@ -19,6 +23,7 @@ static struct vcpu *vcpu;
 static struct arena arena;
 static struct tier_options options;
 static struct tier_dump dump;
+static bool is_precise; /* of the regions compiled from now on */
 static _Alignas(64) uint8_t guest_memory[REFERENCE_MEMORY_BYTES];
 
 /* TIER2_DUMP: a set of i (IR), l (LLVM IR), a (assembly), written to stderr. */
@@ -52,6 +57,7 @@ static void setup(void)
         .llvm = is_dumping('l') ? stderr : NULL,
         .assembly = is_dumping('a') ? stderr : NULL,
     };
+    is_precise = false;
     start(CODE_BYTES);
 }
 
@@ -112,6 +118,7 @@ static enum status compile(const struct ir_region *region, enum tb_tier level, s
         .region = region,
         .level = level,
         .next_heat = 100,
+        .is_precise = is_precise,
         .generation = cache->generation,
         .dump = dump,
     };
@@ -232,6 +239,7 @@ static void check_random_block(uint64_t seed, enum tb_tier level)
 START_TEST(random_blocks_do_as_the_reference)
 {
     for (uint64_t seed = first_seed(); seed < end_seed(RANDOM_BLOCKS); seed++) {
+        is_precise = seed % 5 == 2;
         check_random_block(seed, seed % 8 == 0 ? TB_TIER_3 : TB_TIER_2);
         tb_flush(cache);
         arena_reset(&arena);
@@ -275,14 +283,14 @@ static struct ir_block *fuelled(const struct ir_block *random, uint64_t node, ui
 }
 
 /* Some exits become edges, some stay exits to slots. */
-static void add_random_edges(struct ir_region *region, uint64_t *state)
+static void add_random_edges(struct ir_region *region, uint32_t first, uint64_t *state)
 {
-    for (uint32_t i = 0; i < region->length; i++) {
+    for (uint32_t i = first; i < region->length; i++) {
         struct region_node *node = &region->nodes[i];
         for (uint32_t j = 0; j < node->block->length; j++) {
             const struct ir_insn *insn = &node->block->insns[j];
             bool is_static = insn->op == IR_exit_if || insn->op == IR_exit_direct;
-            uint64_t to = (insn->imm - node_pc(0)) / 0x1000;
+            uint64_t to = first + (insn->imm - node_pc(0)) / 0x1000;
             if (is_static && to < region->length && node->edge_count < REGION_MAX_EDGES &&
                 reference_random(state) % 8)
                 add_edge(region, i, (uint32_t)to, false);
@@ -292,7 +300,7 @@ static void add_random_edges(struct ir_region *region, uint64_t *state)
 
 static const struct ir_block *block_at(const struct ir_region *region, uint64_t pc)
 {
-    for (uint32_t i = 0; i < region->length; i++)
+    for (uint32_t i = region->is_dispatching; i < region->length; i++)
         if (region->nodes[i].block->guest_pc == pc)
             return region->nodes[i].block;
     return NULL;
@@ -306,23 +314,58 @@ static void run_reference(struct reference *guest, const struct ir_region *regio
         reference_run(guest, block);
 }
 
+/* nodes[0] as the dispatch to some of the other nodes; the first of those is the region's pc. */
+static void make_dispatch(struct ir_region *region, uint64_t *state)
+{
+    struct ir_builder builder;
+    ir_builder_begin(&builder, &arena, region->nodes[1].block->guest_pc, 0);
+    ir_emit3(&builder, IR_exit_indirect, IR_VOID, ir_const(&builder, IR_I64, 0), IR_NONE,
+             IR_BRANCH_JUMP, 0);
+    region->guest_pc = builder.block->guest_pc;
+    region->is_dispatching = true;
+    region->nodes[0].block = builder.block;
+    for (uint32_t i = 1; i < region->length; i++)
+        if (i == 1 || reference_random(state) % 2)
+            add_edge(region, 0, i, true);
+}
+
+/* A region of random blocks; with several entries when is_dispatching. */
+static struct ir_region *random_region(uint64_t seed, uint64_t *state, bool is_dispatching)
+{
+    uint32_t first = is_dispatching, length = 2 + seed % 7;
+    struct ir_region *region = region_new(first + length);
+    for (uint32_t i = 0; i < length; i++) {
+        const struct ir_block *random =
+            reference_random_block(&arena, state, 5 + reference_random(state) % 20, seed % 2);
+        set_block(region, first + i, fuelled(random, i, length, state));
+    }
+    add_random_edges(region, first, state);
+    if (is_dispatching)
+        make_dispatch(region, state);
+    return region;
+}
+
+/* One of the entries. */
+static const struct tb *random_entry(const struct ir_region *region, uint64_t *state)
+{
+    const struct region_node *dispatch = &region->nodes[0];
+    uint64_t pc = region->guest_pc;
+    if (region->is_dispatching)
+        pc = dispatch->edges[reference_random(state) % dispatch->edge_count].pc;
+    return tb_find(cache, pc, region->mode);
+}
+
 static void check_random_region(uint64_t seed, enum tb_tier level)
 {
     uint64_t state = seed * 1234567 + 99;
-    uint32_t length = 2 + seed % 7;
-    struct ir_region *region = region_new(length);
-    for (uint32_t i = 0; i < length; i++) {
-        const struct ir_block *random =
-            reference_random_block(&arena, &state, 5 + reference_random(&state) % 20, seed % 2);
-        set_block(region, i, fuelled(random, i, length, &state));
-    }
-    add_random_edges(region, &state);
-    struct tb *tb = must_compile(region, level);
+    const struct ir_region *region = random_region(seed, &state, seed % 3 == 1);
+    must_compile(region, level);
     static struct reference wanted, got;
     for (unsigned run = 0; run < RUNS; run++) {
+        const struct tb *tb = random_entry(region, &state);
         reference_fill(&wanted, &state);
         wanted.reg[FUEL_REG] = 1 + reference_random(&state) % 600;
-        wanted.pc = region->guest_pc;
+        wanted.pc = tb->pc;
         load_guest(&wanted);
         run_reference(&wanted, region);
         enter(tb);
@@ -335,10 +378,375 @@ static void check_random_region(uint64_t seed, enum tb_tier level)
 START_TEST(random_regions_do_as_the_reference)
 {
     for (uint64_t seed = first_seed(); seed < end_seed(RANDOM_REGIONS); seed++) {
+        is_precise = seed % 5 == 2;
         check_random_region(seed, seed % 4 == 0 ? TB_TIER_3 : TB_TIER_2);
         tb_flush(cache);
         arena_reset(&arena);
     }
+}
+END_TEST
+
+/* ---- ways in and out ---- */
+
+/* x10 = sum of the x12 doublewords at x11; the loop is the region's entry. */
+static const char sum_loop[] =
+    "block 0x2000, 16 bytes, 4 insns, mode 0\n"
+    "  v0 = get_reg.i64 x11\n"
+    "  v1 = load.i64 v0, u64@0, 0\n"
+    "  v2 = get_reg.i64 x10\n"
+    "  v3 = add.i64 v2, v1\n"
+    "  set_reg v3, x10\n"
+    "  v5 = const.i64 0x8\n"
+    "  v6 = add.i64 v0, v5\n"
+    "  set_reg v6, x11\n"
+    "  v8 = get_reg.i64 x12\n"
+    "  v9 = const.i64 0xffffffffffffffff\n"
+    "  v10 = add.i64 v8, v9\n"
+    "  set_reg v10, x12\n"
+    "  v12 = const.i64 0x0\n"
+    "  v13 = ne.i64 v10, v12\n"
+    "  exit_if v13, jump, 0x2000\n"
+    "  exit_direct jump, 0x2010\n";
+
+static struct ir_region *sum_region(void)
+{
+    struct ir_region *region = region_new(1);
+    set_block(region, 0, parse(sum_loop));
+    add_edge(region, 0, 0, false);
+    return region;
+}
+
+static void fill_doublewords(void)
+{
+    for (uint64_t i = 0; i < REFERENCE_MEMORY_BYTES / 8; i++) {
+        uint64_t value = i * i;
+        memcpy(guest_memory + 8 * i, &value, sizeof value);
+    }
+}
+
+static uint64_t sum_of_squares(uint64_t count)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < count; i++)
+        sum += i * i;
+    return sum;
+}
+
+static void start_sum(uint64_t count)
+{
+    fill_doublewords();
+    vcpu->reg[10] = 0;
+    vcpu->reg[11] = 0;
+    vcpu->reg[12] = count;
+}
+
+START_TEST(a_loop_runs_to_its_exit_slot)
+{
+    enum tb_tier levels[] = {TB_TIER_2, TB_TIER_3};
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        const struct tb *tb = must_compile(sum_region(), levels[i]);
+        for (uint64_t count = 1; count < 2000; count = count * 3 + 1) {
+            start_sum(count);
+            enter(tb);
+            ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_TB);
+            ck_assert_uint_eq(vcpu->exit_tb->pc, 0x2010);
+            ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(count));
+            ck_assert_uint_eq(vcpu->reg[11], 8 * count);
+            ck_assert_uint_eq(vcpu->reg[12], 0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_full_loop_is_vectorised)
+{
+    char *text;
+    size_t size;
+    dump.llvm = open_memstream(&text, &size);
+    must_compile(sum_region(), TB_TIER_3);
+    fclose(dump.llvm);
+    ck_assert_msg(strstr(text, "x i64>") != NULL, "no vectors in:\n%s", text);
+    free(text);
+}
+END_TEST
+
+START_TEST(code_begins_with_an_entry_slot)
+{
+    static const uint8_t slot[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+    const struct tb *tb = must_compile(sum_region(), TB_TIER_2);
+    const uint8_t *code = tb->entry;
+    ck_assert_uint_eq((uintptr_t)code & 7, 0);
+    ck_assert_mem_eq(code, slot, sizeof slot);
+    ck_assert_ptr_eq(tb_code_at(cache, code + 8), tb->code[TB_TIER_2]);
+}
+END_TEST
+
+START_TEST(exit_slots_follow_their_tb)
+{
+    const struct tb *loop = must_compile(sum_region(), TB_TIER_2);
+    struct ir_region *next = region_new(1);
+    set_block(next, 0, parse("block 0x2010, 4 bytes, 1 insns, mode 0\n"
+                             "  v0 = const.i64 0x2a\n"
+                             "  set_reg v0, x20\n"
+                             "  exit_trap ebreak, 0x2010\n"));
+    must_compile(next, TB_TIER_2);
+    start_sum(3);
+    enter(loop);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_TRAP);
+    ck_assert_uint_eq(vcpu->exit_trap, IR_TRAP_EBREAK);
+    ck_assert_uint_eq(vcpu->pc, 0x2010);
+    ck_assert_uint_eq(vcpu->reg[20], 0x2a);
+    ck_assert_uint_eq(vcpu->reg[10], 5);
+    tb_drop_range(cache, 0x2010, 4);
+}
+END_TEST
+
+START_TEST(a_loop_polls)
+{
+    enum tb_tier levels[] = {TB_TIER_2, TB_TIER_3};
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        const struct tb *tb = must_compile(sum_region(), levels[i]);
+        start_sum(2000);
+        vcpu->pending = VCPU_PENDING_KICK;
+        enter(tb);
+        ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_PC);
+        ck_assert_uint_eq(vcpu->pc, 0x2000);
+        uint64_t done = 2000 - vcpu->reg[12];
+        ck_assert_uint_ge(done, 1);
+        ck_assert_uint_le(done, 256);
+        ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(done));
+        vcpu->pending = 0;
+    }
+}
+END_TEST
+
+START_TEST(heat_runs_out_at_entries_and_polls)
+{
+    options.is_counting_heat = true;
+    tier->destroy(tier);
+    struct tier2_config config = {.cache = cache, .options = options};
+    tier = tiercel_tier2_create(&config, NULL);
+    struct tb *tb = must_compile(sum_region(), TB_TIER_2); /* heat 100 */
+    start_sum(2000);
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_PROMOTE_PC);
+    ck_assert_ptr_eq(vcpu->exit_tb, tb);
+    ck_assert_uint_eq(vcpu->pc, 0x2000);
+    uint64_t done = 2000 - vcpu->reg[12];
+    ck_assert_uint_ge(done, 90);
+    ck_assert_uint_le(done, 110);
+    ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(done));
+    must_compile(sum_region(), TB_TIER_3);
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_TB);
+    ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(2000));
+}
+END_TEST
+
+/* x10 = pc to go to. */
+static const char jump_block[] = "block 0x3000, 4 bytes, 1 insns, mode 0\n"
+                                 "  v0 = get_reg.i64 x10\n"
+                                 "  v1 = const.i64 0x7\n"
+                                 "  set_reg v1, x21\n"
+                                 "  exit_indirect v0, return\n";
+
+START_TEST(indirect_exits_use_the_jump_cache)
+{
+    struct ir_region *region = region_new(1);
+    set_block(region, 0, parse(jump_block));
+    const struct tb *tb = must_compile(region, TB_TIER_2);
+    const struct tb *loop = must_compile(sum_region(), TB_TIER_2);
+    vcpu->reg[10] = 0x2000;
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
+    ck_assert_ptr_null(vcpu->exit_tb);
+    ck_assert_uint_eq(vcpu->pc, 0x2000);
+    ck_assert_uint_eq(vcpu->reg[21], 7);
+    vcpu->jump_cache[jump_cache_slot(0x2000)] =
+        (struct jump_cache_entry){.pc = 0x2000, .entry = loop->entry};
+    vcpu->reg[11] = 0;
+    vcpu->reg[12] = 1;
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_TB);
+    ck_assert_uint_eq(vcpu->exit_tb->pc, 0x2010);
+}
+END_TEST
+
+START_TEST(guesses_stay_inside)
+{
+    struct ir_region *region = region_new(2);
+    set_block(region, 0, parse(jump_block));
+    set_block(region, 1, parse("block 0x3100, 4 bytes, 1 insns, mode 0\n"
+                               "  exit_trap ecall, 0x3100\n"));
+    add_edge(region, 0, 1, true);
+    const struct tb *tb = must_compile(region, TB_TIER_2);
+    vcpu->reg[10] = 0x3100;
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_TRAP);
+    ck_assert_uint_eq(vcpu->exit_trap, IR_TRAP_ECALL);
+    vcpu->reg[10] = 0x3200;
+    enter(tb);
+    ck_assert_uint_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
+    ck_assert_uint_eq(vcpu->pc, 0x3200);
+}
+END_TEST
+
+START_TEST(counters_count)
+{
+    options.is_counting_stats = true;
+    tier->destroy(tier);
+    struct tier2_config config = {.cache = cache, .options = options};
+    tier = tiercel_tier2_create(&config, NULL);
+    const struct tb *tb = must_compile(sum_region(), TB_TIER_3);
+    start_sum(1000);
+    enter(tb);
+    ck_assert_uint_eq(vcpu->counter[COUNTER_INSNS_TIER3], 4000);
+    ck_assert_uint_eq(vcpu->counter[COUNTER_BLOCKS_TIER3], 1);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+START_TEST(an_overtaken_compile_is_stale)
+{
+    struct ir_region *region = sum_region();
+    struct tb *tb = tb_reference(cache, region->guest_pc, 0);
+    struct tier_job job = {
+        .cache = cache,
+        .tb = tb,
+        .region = region,
+        .level = TB_TIER_2,
+        .generation = cache->generation - 1,
+    };
+    struct error err;
+    ck_assert_int_eq(tier->compile(tier, &job, &err), STATUS_STALE);
+    ck_assert_int_eq(tb->tier, TB_TIER_NONE);
+}
+END_TEST
+
+START_TEST(full_code_memory_is_reported)
+{
+    teardown();
+    start(CODE_MEMORY_MINIMUM);
+    struct error err;
+    enum status status = STATUS_OK;
+    unsigned compiled = 0;
+    while (status == STATUS_OK && compiled < 1000) {
+        status = compile(sum_region(), TB_TIER_2, &err);
+        compiled++;
+    }
+    ck_assert_int_eq(status, STATUS_CODE_FULL);
+    tb_flush(cache);
+    const struct tb *tb = must_compile(sum_region(), TB_TIER_2);
+    start_sum(3);
+    enter(tb);
+    ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(3));
+}
+END_TEST
+
+/* The address of the first instruction whose guest pc is wanted; NULL when there is none. */
+static const uint8_t *find_fault_pc(const struct tb_code *code, uint64_t wanted)
+{
+    for (uint32_t i = 0; i < code->size_bytes; i++) {
+        uint64_t pc;
+        if (code->fault_pc(code, code->start + i, &pc) && pc == wanted)
+            return code->start + i;
+    }
+    return NULL;
+}
+
+START_TEST(fault_addresses_have_guest_pcs)
+{
+    struct ir_region *region = region_new(1);
+    set_block(region, 0, parse("block 0x4000, 12 bytes, 3 insns, mode 0\n"
+                               "  v0 = get_reg.i64 x10\n"
+                               "  v1 = load.i64 v0, u64@0, 0\n"
+                               "  set_reg v1, x11\n"
+                               "  v3 = get_reg.i64 x12\n"
+                               "  v4 = load.i64 v3, s32@4, 0\n"
+                               "  set_reg v4, x13\n"
+                               "  v6 = get_reg.i64 x14\n"
+                               "  store v6, v4, u8@8, 5\n"
+                               "  exit_trap ecall, 0x400c\n"));
+    const struct tb *tb = must_compile(region, TB_TIER_2);
+    const struct tb_code *code = tb->code[TB_TIER_2];
+    const uint8_t *first = find_fault_pc(code, 0x4000);
+    const uint8_t *second = find_fault_pc(code, 0x4004);
+    const uint8_t *third = find_fault_pc(code, 0x4008);
+    ck_assert(first && second && third);
+    ck_assert(first < second && second < third);
+}
+END_TEST
+
+/* What the engine's handler does for a precise region. */
+static void go_to_landing(int signal, siginfo_t *info, void *context_pointer)
+{
+    (void)signal, (void)info;
+    greg_t *registers = ((ucontext_t *)context_pointer)->uc_mcontext.gregs;
+    const void *host_pc = (const void *)(uintptr_t)registers[REG_RIP];
+    const struct tb_code *code = tb_code_at(cache, host_pc);
+    const void *landing = code ? code->fault_landing(code, host_pc) : NULL;
+    if (!landing)
+        _exit(77);
+    registers[REG_RIP] = (greg_t)(uintptr_t)landing;
+}
+
+/* Accesses memory at x10, x11, x12, x13 (an atomic one) with register writes between. */
+static const char faulting_block[] =
+    "block 0x5000, 32 bytes, 8 insns, mode 0\n"
+    "  v0 = get_reg.i64 x10\n"
+    "  v1 = load.i64 v0, u32@0, 8\n"
+    "  set_reg v1, x20\n"
+    "  v3 = get_reg.i64 x11\n"
+    "  v4 = load.f64 v3, u64@4, 0\n"
+    "  set_reg v4, f1\n"
+    "  v6 = get_reg.f64 f2\n"
+    "  v7 = fadd.f64 v6, v6, host\n"
+    "  set_reg v7, f3\n"
+    "  v9 = get_reg.i64 x12\n"
+    "  store v9, v1, u16@8, -4\n"
+    "  v11 = const.i64 0x5\n"
+    "  set_reg v11, x15\n"
+    "  v13 = get_reg.i64 x13\n"
+    "  v14 = amo.i64 v13, v11, s64@12, add\n"
+    "  set_reg v14, x21\n"
+    "  exit_trap ecall, 0x5010\n";
+
+/* Sets all registers so that the access number `bad` (0-3) faults; 4: none. */
+static void start_faulting(const uint8_t *nowhere, unsigned bad)
+{
+    uint64_t outside = (uint64_t)(nowhere - guest_memory);
+    for (unsigned i = 0; i < IR_GUEST_REGS; i++)
+        vcpu->reg[i] = i * 1000;
+    for (unsigned i = 0; i < 4; i++)
+        vcpu->reg[10 + i] = i == bad ? outside : 64;
+    uint64_t nan = UINT64_C(0xfff0000000000001);
+    vcpu->reg[IR_FIRST_FP_REG + 2] = nan;
+}
+
+START_TEST(faults_in_precise_regions_have_exact_state)
+{
+    struct sigaction action = {.sa_sigaction = go_to_landing, .sa_flags = SA_SIGINFO}, old;
+    sigaction(SIGSEGV, &action, &old);
+    uint8_t *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    is_precise = true;
+    struct ir_region *region = region_new(1);
+    set_block(region, 0, parse(faulting_block));
+    const struct tb *tb = must_compile(region, TB_TIER_3);
+    for (unsigned bad = 0; bad <= 4; bad++) {
+        fill_doublewords();
+        start_faulting(nowhere + 16, bad);
+        enter(tb);
+        ck_assert_uint_eq(vcpu->exit_reason, bad < 4 ? VCPU_EXIT_FAULT : VCPU_EXIT_TRAP);
+        ck_assert_uint_eq(vcpu->pc, 0x5000 + 4 * bad);
+        ck_assert_uint_eq(vcpu->reg[20], bad > 0 ? 81 : 20000);
+        ck_assert_uint_eq(vcpu->reg[33], bad > 1 ? 64 : 33000);
+        ck_assert_uint_eq(vcpu->reg[35], bad > 1 ? FP_CANONICAL_F64 : 35000);
+        ck_assert_uint_eq(vcpu->reg[15], bad > 2 ? 5 : 15000);
+        ck_assert_uint_eq(vcpu->reg[21], bad > 3 ? 64 : 21000);
+    }
+    munmap(nowhere, 4096);
+    sigaction(SIGSEGV, &old, NULL);
 }
 END_TEST
 
@@ -350,6 +758,19 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, random_blocks_do_as_the_reference);
     tcase_add_test(tests, random_regions_do_as_the_reference);
+    tcase_add_test(tests, a_loop_runs_to_its_exit_slot);
+    tcase_add_test(tests, a_full_loop_is_vectorised);
+    tcase_add_test(tests, code_begins_with_an_entry_slot);
+    tcase_add_test(tests, exit_slots_follow_their_tb);
+    tcase_add_test(tests, a_loop_polls);
+    tcase_add_test(tests, heat_runs_out_at_entries_and_polls);
+    tcase_add_test(tests, indirect_exits_use_the_jump_cache);
+    tcase_add_test(tests, guesses_stay_inside);
+    tcase_add_test(tests, counters_count);
+    tcase_add_test(tests, an_overtaken_compile_is_stale);
+    tcase_add_test(tests, full_code_memory_is_reported);
+    tcase_add_test(tests, fault_addresses_have_guest_pcs);
+    tcase_add_test(tests, faults_in_precise_regions_have_exact_state);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

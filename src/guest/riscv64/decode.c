@@ -72,7 +72,7 @@ void rv64_row_name(unsigned row, char *text)
 
 /* Bits [from, from + count) of the half-word h, placed at bit `to` of the immediate. */
 #define PART(from, count, to) ((h >> (from) & ((1u << (count)) - 1)) << (to))
-#define SIGN(bit, to) (-(h >> (bit) & 1) << (to))
+#define SIGN(bit, to) (-(h >> (bit)&1) << (to))
 
 #define C_RD (h >> 7 & 31)
 #define C_RS2 (h >> 2 & 31)
@@ -80,8 +80,7 @@ void rv64_row_name(unsigned row, char *text)
 #define C_RS2P (8 + (h >> 2 & 7))
 #define C_SHAMT (PART(2, 5, 0) | PART(12, 1, 5))
 #define C_IMM_CI (SIGN(12, 5) | PART(2, 5, 0))
-#define C_IMM_CI_SP                                                                                \
-    (SIGN(12, 9) | PART(3, 2, 7) | PART(5, 1, 6) | PART(2, 1, 5) | PART(6, 1, 4))
+#define C_IMM_CI_SP (SIGN(12, 9) | PART(3, 2, 7) | PART(5, 1, 6) | PART(2, 1, 5) | PART(6, 1, 4))
 #define C_IMM_CI_LW (PART(12, 1, 5) | PART(4, 3, 2) | PART(2, 2, 6))
 #define C_IMM_CI_LD (PART(12, 1, 5) | PART(5, 2, 3) | PART(2, 3, 6))
 #define C_IMM_CSS_W (PART(9, 4, 2) | PART(7, 2, 6))
@@ -89,8 +88,7 @@ void rv64_row_name(unsigned row, char *text)
 #define C_IMM_CIW (PART(11, 2, 4) | PART(7, 4, 6) | PART(6, 1, 2) | PART(5, 1, 3))
 #define C_IMM_CL_W (PART(10, 3, 3) | PART(6, 1, 2) | PART(5, 1, 6))
 #define C_IMM_CL_D (PART(10, 3, 3) | PART(5, 2, 6))
-#define C_IMM_CB                                                                                   \
-    (SIGN(12, 8) | PART(10, 2, 3) | PART(5, 2, 6) | PART(3, 2, 1) | PART(2, 1, 5))
+#define C_IMM_CB (SIGN(12, 8) | PART(10, 2, 3) | PART(5, 2, 6) | PART(3, 2, 1) | PART(2, 1, 5))
 #define C_IMM_CJ                                                                                   \
     (SIGN(12, 11) | PART(11, 1, 4) | PART(9, 2, 8) | PART(8, 1, 10) | PART(7, 1, 6) |              \
      PART(6, 1, 7) | PART(3, 3, 1) | PART(2, 1, 5))
@@ -113,7 +111,7 @@ enum { RESERVED_WORD = 1 };
     static uint32_t expand_##name(uint32_t h)                                                      \
     {                                                                                              \
         (void)h;                                                                                   \
-        return (legal) ? match_##row | (fields) : RESERVED_WORD;                                               \
+        return (legal) ? match_##row | (fields) : RESERVED_WORD;                                   \
     }
 #include "src/guest/riscv64/compressed.def"
 #undef C_INSN
@@ -125,8 +123,7 @@ struct compressed_form {
 };
 
 static const struct compressed_form compressed_forms[] = {
-#define C_INSN(name, mask, match, legal, row, fields)                                              \
-    {expand_##name, mask, match, RV64_##name},
+#define C_INSN(name, mask, match, legal, row, fields) {expand_##name, mask, match, RV64_##name},
 #include "src/guest/riscv64/compressed.def"
 #undef C_INSN
 };
@@ -182,8 +179,7 @@ static unsigned append_word_list(unsigned count, uint32_t known, uint32_t bits)
         }
     }
     CHECK(count < WORD_CANDIDATE_LIMIT, "decoder lists overflow");
-    word_candidates[count++] = 
-        (struct candidate){.row = RV64_ILLEGAL, .flags = RV64_ENDS_BLOCK};
+    word_candidates[count++] = (struct candidate){.row = RV64_ILLEGAL, .flags = RV64_ENDS_BLOCK};
     return count;
 }
 

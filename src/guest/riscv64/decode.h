@@ -42,17 +42,17 @@ enum rv64_flags {
 struct rv64_row_info {
     const char *name; /* as in the table, with _ for . */
     uint32_t mask, match;
-    uint8_t format;   /* enum rv64_format; of the expansion for 16-bit rows */
-    uint8_t flags;    /* enum rv64_flags */
+    uint8_t format; /* enum rv64_format; of the expansion for 16-bit rows */
+    uint8_t flags;  /* enum rv64_flags */
 };
 extern const struct rv64_row_info rv64_row_info[RV64_ROW_COUNT];
 extern const char *const rv64_format_text[RV64_FORMAT_COUNT];
 
 struct rv64_insn {
-    uint32_t word;   /* the instruction as a 32-bit word; undefined when illegal */
-    uint16_t row;    /* enum rv64_row; RV64_ILLEGAL */
-    uint8_t size;    /* bytes: 2 or 4 */
-    uint8_t flags;   /* enum rv64_flags */
+    uint32_t word; /* the instruction as a 32-bit word; undefined when illegal */
+    uint16_t row;  /* enum rv64_row; RV64_ILLEGAL */
+    uint8_t size;  /* bytes: 2 or 4 */
+    uint8_t flags; /* enum rv64_flags */
 };
 
 /* True when the instruction that begins with this half-word has 32 bits. Longer ones are reserved:
@@ -71,7 +71,8 @@ static inline unsigned rv64_size(uint32_t bits)
 struct rv64_insn rv64_decode(uint32_t bits);
 
 /* Decodes instructions that lie one behind the other, up to and with the first that ends a block,
- * but no more than max_insns, and none that may reach beyond the available bytes. Gives how many. */
+ * but no more than max_insns, and none that may reach beyond the available bytes. Gives how many.
+ */
 unsigned rv64_decode_run(const uint8_t *bytes, size_t available_bytes, unsigned max_insns,
                          struct rv64_insn *insns);
 

@@ -76,6 +76,7 @@ static void put_order(struct text *text, uint32_t word)
 static void put_field(struct text *text, char letter, uint32_t word, uint64_t pc)
 {
     switch (letter) {
+    /* clang-format off */
     case 'd': put(text, "%s", x_name(rv64_rd(word))); break;
     case 's': put(text, "%s", x_name(rv64_rs1(word))); break;
     case 't': put(text, "%s", x_name(rv64_rs2(word))); break;
@@ -97,6 +98,7 @@ static void put_field(struct text *text, char letter, uint32_t word, uint64_t pc
     case 'm': put_rounding(text, rv64_rounding(word), IR_RM_HOST); break;
     case 'M': put_rounding(text, rv64_rounding(word), IR_RM_RNE); break;
     default: put(text, "%c", letter); break;
+        /* clang-format on */
     }
 }
 

@@ -6,15 +6,42 @@
 
 #include "src/base/bits.h"
 
-static inline unsigned rv64_rd(uint32_t word) { return word >> 7 & 31; }
-static inline unsigned rv64_rs1(uint32_t word) { return word >> 15 & 31; }
-static inline unsigned rv64_rs2(uint32_t word) { return word >> 20 & 31; }
-static inline unsigned rv64_rs3(uint32_t word) { return word >> 27; }
-static inline unsigned rv64_rounding(uint32_t word) { return word >> 12 & 7; }
-static inline unsigned rv64_shamt(uint32_t word) { return word >> 20 & 63; }
-static inline unsigned rv64_csr(uint32_t word) { return word >> 20; }
-static inline int64_t rv64_imm_i(uint32_t word) { return (int32_t)word >> 20; }
-static inline int64_t rv64_imm_u(uint32_t word) { return (int32_t)(word & 0xfffff000); }
+static inline unsigned rv64_rd(uint32_t word)
+{
+    return word >> 7 & 31;
+}
+static inline unsigned rv64_rs1(uint32_t word)
+{
+    return word >> 15 & 31;
+}
+static inline unsigned rv64_rs2(uint32_t word)
+{
+    return word >> 20 & 31;
+}
+static inline unsigned rv64_rs3(uint32_t word)
+{
+    return word >> 27;
+}
+static inline unsigned rv64_rounding(uint32_t word)
+{
+    return word >> 12 & 7;
+}
+static inline unsigned rv64_shamt(uint32_t word)
+{
+    return word >> 20 & 63;
+}
+static inline unsigned rv64_csr(uint32_t word)
+{
+    return word >> 20;
+}
+static inline int64_t rv64_imm_i(uint32_t word)
+{
+    return (int32_t)word >> 20;
+}
+static inline int64_t rv64_imm_u(uint32_t word)
+{
+    return (int32_t)(word & 0xfffff000);
+}
 static inline int64_t rv64_imm_s(uint32_t word)
 {
     return ((int32_t)word >> 25) * 32 | (int32_t)(word >> 7 & 31);
