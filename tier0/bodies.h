@@ -17,6 +17,7 @@
 #define NEXT (op + 1)
 #define NEXT_WORD ((const struct t0_op *)((const struct t0_op_word *)op + 1))
 #define NEXT_EXIT ((const struct t0_op *)((const struct t0_op_exit *)op + 1))
+#define IMM_64 ((uint64_t)(int64_t)op->imm)
 #define WORD (((const struct t0_op_word *)op)->word)
 
 /* Slots are read in several widths. */
@@ -41,10 +42,10 @@ static inline uint64_t t0_unbox(uint64_t bits)
 #define SB bits_sign_extend(b, width)
 #define WIDTH width
 #define IMM UINT64_C(0)
-#define MEANING(meaning) _Generic((meaning), char *: UINT64_C(0), default: (meaning))
+#define MEANING(meaning) _Generic((meaning), char * : UINT64_C(0), default : (meaning))
 #define IR_OP(name, ir_result, ir_a, ir_b, ir_c, ir_imm, ir_flags, meaning)                        \
-    static inline __attribute__((always_inline, unused)) uint64_t t0_mean_##name(                  \
-        uint64_t a, uint64_t b, uint64_t c, unsigned width)                                        \
+    static inline __attribute__((always_inline, unused))                                           \
+    uint64_t t0_mean_##name(uint64_t a, uint64_t b, uint64_t c, unsigned width)                    \
     {                                                                                              \
         (void)a, (void)b, (void)c, (void)width;                                                    \
         return (uint64_t)MEANING(meaning);                                                         \
@@ -92,6 +93,16 @@ t0_take_exit(const struct t0_op *op, struct vcpu *vcpu, struct tier0 *tier, bool
         return (condition) ? t0_take_exit(op, vcpu, tier, is_polling) : NEXT_EXIT;                 \
     }
 
+/* The same with a plain jump behind it, which is taken when the condition does not hold. */
+#define JUMP_ELSE(name, condition, is_polling)                                                     \
+    JUMP(name, condition, is_polling)                                                              \
+    BODY(name##_else)                                                                              \
+    {                                                                                              \
+        UNUSED_HERE;                                                                               \
+        return (condition) ? t0_take_exit(op, vcpu, tier, is_polling)                              \
+                           : t0_take_exit(NEXT_EXIT, vcpu, tier, false);                           \
+    }
+
 BODY(jump)
 {
     UNUSED_HERE;
@@ -102,8 +113,8 @@ BODY(jump_back)
     UNUSED_HERE;
     return t0_take_exit(op, vcpu, tier, true);
 }
-JUMP(jump_true, SLOT(op->a) != 0, false)
-JUMP(jump_true_back, SLOT(op->a) != 0, true)
+JUMP_ELSE(jump_true, SLOT(op->a) != 0, false)
+JUMP_ELSE(jump_true_back, SLOT(op->a) != 0, true)
 
 BODY(jump_indirect)
 {
@@ -129,7 +140,7 @@ BODY(jump_indirect)
     BODY(name##_64i)                                                                               \
     {                                                                                              \
         UNUSED_HERE;                                                                               \
-        SLOT(op->d) = t0_mean_##name(SLOT(op->a), (uint64_t)(int64_t)op->imm, 0, 64);              \
+        SLOT(op->d) = t0_mean_##name(SLOT(op->a), IMM_64, 0, 64);                                  \
         return NEXT;                                                                               \
     }                                                                                              \
     BODY(name##_32)                                                                                \
@@ -176,13 +187,13 @@ BODY(jump_indirect)
     BODY(name##_64i)                                                                               \
     {                                                                                              \
         UNUSED_HERE;                                                                               \
-        SLOT(op->d) = t0_mean_##name(SLOT(op->a), (uint64_t)(int64_t)op->imm, 0, 64);              \
+        SLOT(op->d) = t0_mean_##name(SLOT(op->a), IMM_64, 0, 64);                                  \
         return NEXT;                                                                               \
     }                                                                                              \
-    JUMP(jump_##name, t0_mean_##name(SLOT(op->a), SLOT(op->b), 0, 64), false)                      \
-    JUMP(jump_##name##i, t0_mean_##name(SLOT(op->a), (uint64_t)(int64_t)op->imm, 0, 64), false)    \
-    JUMP(jump_##name##_back, t0_mean_##name(SLOT(op->a), SLOT(op->b), 0, 64), true)                \
-    JUMP(jump_##name##i_back, t0_mean_##name(SLOT(op->a), (uint64_t)(int64_t)op->imm, 0, 64), true)
+    JUMP_ELSE(jump_##name, t0_mean_##name(SLOT(op->a), SLOT(op->b), 0, 64), false)                 \
+    JUMP_ELSE(jump_##name##i, t0_mean_##name(SLOT(op->a), IMM_64, 0, 64), false)                   \
+    JUMP_ELSE(jump_##name##_back, t0_mean_##name(SLOT(op->a), SLOT(op->b), 0, 64), true)           \
+    JUMP_ELSE(jump_##name##i_back, t0_mean_##name(SLOT(op->a), IMM_64, 0, 64), true)
 #define FP_BINARY(name)                                                                            \
     BODY(name##_f64)                                                                               \
     {                                                                                              \
@@ -209,6 +220,19 @@ BODY(jump_indirect)
         SLOT(op->d) = fp_host_##name##_f32(t0_unbox(SLOT(op->a)), t0_unbox(SLOT(op->b)));          \
         return NEXT;                                                                               \
     }
+#define FP_SIGN(name)                                                                              \
+    BODY(name##_f64)                                                                               \
+    {                                                                                              \
+        UNUSED_HERE;                                                                               \
+        SLOT(op->d) = t0_mean_##name(SLOT(op->a), SLOT(op->b), 0, 64);                             \
+        return NEXT;                                                                               \
+    }                                                                                              \
+    BODY(name##_f32)                                                                               \
+    {                                                                                              \
+        UNUSED_HERE;                                                                               \
+        SLOT(op->d) = BOXED(t0_mean_##name(t0_unbox(SLOT(op->a)), t0_unbox(SLOT(op->b)), 0, 32));  \
+        return NEXT;                                                                               \
+    }
 #define FP_CALL(name)
 #define EVAL(name)
 #define OWN(name)
@@ -220,6 +244,7 @@ BODY(jump_indirect)
 #undef COMPARE
 #undef FP_BINARY
 #undef FP_COMPARE
+#undef FP_SIGN
 #undef FP_CALL
 #undef EVAL
 #undef OWN
@@ -278,7 +303,7 @@ typedef uint64_t __attribute__((may_alias, aligned(1))) t0_u64;
 
 /* Everything before is in memory, the pc of the access included. */
 #define AT_PC(pc_of_access) (vcpu->pc = (pc_of_access), __atomic_signal_fence(__ATOMIC_SEQ_CST))
-#define HOST_ADDRESS (memory + (SLOT(op->a) + (uint64_t)(int64_t)op->imm))
+#define HOST_ADDRESS (memory + (SLOT(op->a) + IMM_64))
 
 #define LOAD(name, type, conversion)                                                               \
     BODY(name)                                                                                     \
@@ -459,6 +484,7 @@ BODY(trap_if)
     return SLOT(op->a) ? t0_take_trap(op, vcpu, tier) : NEXT_WORD;
 }
 #undef JUMP
+#undef JUMP_ELSE
 
 /* ---- pairs ---- */
 

@@ -1,9 +1,9 @@
 /* Tier 0's threaded code.
  *
- * A block becomes a row of ops of 16, 24 or 40 bytes, each beginning with the address of its handler
- * inside the interpreter. Operands are slots: byte offsets from the vcpu to 64-bit words, either a
- * guest register (vcpu->reg) or a temporary (vcpu->temp). Most guest instructions become one op that
- * works from guest registers to a guest register.
+ * A block becomes a row of ops of 16, 24 or 40 bytes, each beginning with the address of its
+ * handler inside the interpreter. Operands are slots: byte offsets from the vcpu to 64-bit words,
+ * either a guest register (vcpu->reg) or a temporary (vcpu->temp). Most guest instructions become
+ * one op that works from guest registers to a guest register.
  *
  * What a slot holds: i64 and f64 all 64 bits; i32 its low half, and sign-extended when the compiler
  * says so; i8 and i16 the low bits, the rest is undefined; f32 NaN-boxed, or, when the compiler
@@ -94,16 +94,16 @@ struct tier0 {
     struct tb_cache *cache;
     struct tier_options options;
     bool has_fma;
-    const void *const *label;            /* handler addresses */
-    struct t0_op leave;                  /* returns from run */
-    struct tb_code dropped_code;         /* stands in exits that have no successor yet */
-    struct t0_code empty_code;           /* stands in indirect exits; no pc equals its odd one */
+    const void *const *label;    /* handler addresses */
+    struct t0_op leave;          /* returns from run */
+    struct tb_code dropped_code; /* stands in exits that have no successor yet */
+    struct t0_code empty_code;   /* stands in indirect exits; no pc equals its odd one */
     /* Indirect successors by pc; filled under the cache's lock, read by all. */
     _Atomic(const struct t0_code *) hash[T0_HASH_SIZE];
     /* The pool and the compiler's scratch, under the cache's lock. */
     struct t0_chunk *chunks;
     size_t chunk_used_bytes;
-    uint64_t flushes;                    /* of the cache when the pool was last emptied */
+    uint64_t flushes; /* of the cache when the pool was last emptied */
     struct t0_compiler *compiler;
 };
 
@@ -121,8 +121,8 @@ void t0_compiler_destroy(struct t0_compiler *compiler);
 /* As tier.h's compile. Needs the cache's lock. */
 enum status t0_compile(struct tier0 *tier, const struct tier_job *job, struct error *err);
 
-/* The interpreter (run.c): runs from op on until an op leaves. Called with tier NULL it runs nothing
- * and gives the handler addresses. MXCSR is the guest's. */
+/* The interpreter (run.c): runs from op on until an op leaves. Called with tier NULL it runs
+ * nothing and gives the handler addresses. MXCSR is the guest's. */
 const void *const *t0_run(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op *op);
 
 #endif

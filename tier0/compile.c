@@ -2,10 +2,10 @@
  *
  * Every value gets a slot, or none while it needs none: a constant, or an operation that its only
  * user does itself (`deferred`: the comparison of an exit_if, the shift of an addition). A value
- * that goes to a guest register is computed straight into it, and a value read from a guest register
- * is used there. So before a register is written, values that live in it and are still needed move
- * to a temporary (evict). uses[] counts what is still to come; it is counted down as ops are emitted,
- * which keeps the operands of deferred operations alive.
+ * that goes to a guest register is computed straight into it, and a value read from a guest
+ * register is used there. So before a register is written, values that live in it and are still
+ * needed move to a temporary (evict). uses[] counts what is still to come; it is counted down as
+ * ops are emitted, which keeps the operands of deferred operations alive.
  *
  * Invariant: at every op that can leave or fault, all set_regs before it have been done and none
  * after it. */
@@ -32,11 +32,11 @@ struct t0_compiler {
     const struct ir_block *block;
     uint8_t *out; /* the code so far */
     size_t out_bytes, out_capacity;
-    unsigned last_handler; /* enum t0_handler of the latest op, NO_HANDLER when it can start no pair */
+    unsigned last_handler; /* of the latest op, NO_HANDLER when it can start no pair */
     size_t last_at;
     enum status status;
-    uint16_t first_in_reg[IR_GUEST_REGS]; /* values that live in a register, a list */
-    uint16_t temp_refs[VCPU_TEMP_SLOTS];  /* values that live in a temporary */
+    uint16_t first_in_reg[IR_GUEST_REGS];  /* values that live in a register, a list */
+    uint16_t temp_refs[VCPU_TEMP_SLOTS];   /* values that live in a temporary */
     uint16_t freed_temps[VCPU_TEMP_SLOTS]; /* to be free from the next IR instruction on */
     unsigned freed_count;
     uint64_t free_temps[VCPU_TEMP_SLOTS / 64];
@@ -149,11 +149,21 @@ static void *emit_bytes(struct t0_compiler *c, size_t size_bytes)
 }
 
 enum { BASE_HANDLER_COUNT = T0_leave + 1 };
+/* clang-format off */
 static const uint16_t pair_of[BASE_HANDLER_COUNT][BASE_HANDLER_COUNT] = {
+#define JUMP_ELSE(name) [T0_##name][T0_jump] = T0_##name##_else,
+#define COMPARE(op)                                                                                \
+    JUMP_ELSE(jump_##op) JUMP_ELSE(jump_##op##i)                                                   \
+    JUMP_ELSE(jump_##op##_back) JUMP_ELSE(jump_##op##i_back)
+    COMPARE(eq) COMPARE(ne) COMPARE(lt_s) COMPARE(ge_s) COMPARE(lt_u) COMPARE(ge_u)
+    JUMP_ELSE(jump_true) JUMP_ELSE(jump_true_back)
+#undef COMPARE
+#undef JUMP_ELSE
 #define PAIR(first, second) [T0_##first][T0_##second] = T0_pair_##first##__##second,
 #include "tier0/pairs.def"
 #undef PAIR
 };
+/* clang-format on */
 
 static void note_handler(struct t0_compiler *c, enum t0_handler handler, size_t at)
 {
@@ -177,8 +187,8 @@ static struct t0_op *emit_sized(struct t0_compiler *c, enum t0_handler handler, 
     return op;
 }
 
-static void emit3(struct t0_compiler *c, enum t0_handler handler, uint16_t d, uint16_t a, uint16_t b,
-                  uint16_t third)
+static void emit3(struct t0_compiler *c, enum t0_handler handler, uint16_t d, uint16_t a,
+                  uint16_t b, uint16_t third)
 {
     struct t0_op *op = emit_sized(c, handler, d, a, sizeof *op);
     op->b = b;
@@ -191,8 +201,8 @@ static void emit_imm(struct t0_compiler *c, enum t0_handler handler, uint16_t d,
     emit_sized(c, handler, d, a, sizeof(struct t0_op))->imm = imm;
 }
 
-static struct t0_op *emit_word(struct t0_compiler *c, enum t0_handler handler, uint16_t d, uint16_t a,
-                               uint64_t word)
+static struct t0_op *emit_word(struct t0_compiler *c, enum t0_handler handler, uint16_t d,
+                               uint16_t a, uint64_t word)
 {
     struct t0_op_word *op = (struct t0_op_word *)emit_sized(c, handler, d, a, sizeof *op);
     op->word = word;
@@ -218,15 +228,21 @@ static uint64_t const_slot_value(const struct ir_insn *insn)
     return insn->type == IR_I32 ? (uint64_t)(int32_t)insn->imm : insn->imm;
 }
 
+/* One use less is to come. */
+static void drop_use(struct t0_compiler *c, ir_ref ref)
+{
+    uint16_t slot = c->slot[ref];
+    if (--c->uses[ref] == 0 && slot != NO_SLOT && is_temp(slot))
+        drop_temp_ref(c, slot);
+}
+
 /* Whether a value is a constant that fits an op's immediate; a use of it is then consumed. */
 static bool use_imm(struct t0_compiler *c, ir_ref ref, int32_t *ret_imm)
 {
     uint64_t value = const_slot_value(insn_of(c, ref));
     if (!is_const(c, ref) || (int64_t)value != (int32_t)value)
         return false;
-    c->uses[ref]--;
-    if (c->uses[ref] == 0 && c->slot[ref] != NO_SLOT && is_temp(c->slot[ref]))
-        drop_temp_ref(c, c->slot[ref]);
+    drop_use(c, ref);
     *ret_imm = (int32_t)value;
     return true;
 }
@@ -251,10 +267,8 @@ static void materialise(struct t0_compiler *c, ir_ref ref)
 static uint16_t use(struct t0_compiler *c, ir_ref ref)
 {
     materialise(c, ref);
-    uint16_t slot = c->slot[ref];
-    if (--c->uses[ref] == 0 && is_temp(slot))
-        drop_temp_ref(c, slot);
-    return slot;
+    drop_use(c, ref);
+    return c->slot[ref];
 }
 
 /* Moves what still is needed of a register's old values out of it. */
@@ -406,6 +420,13 @@ static bool compares_whole_slots(const struct t0_compiler *c, const struct ir_in
            (type == IR_I32 && is_sign_extended(c, insn->a) && is_sign_extended(c, insn->b));
 }
 
+/* The first handler of each comparison: _64, _64i, and the jumps in the order of handler.h. */
+static const uint16_t compare_handlers[IR_OP_COUNT] = {
+    [IR_eq] = T0_eq_64,     [IR_ne] = T0_ne_64,     [IR_lt_s] = T0_lt_s_64,
+    [IR_ge_s] = T0_ge_s_64, [IR_lt_u] = T0_lt_u_64, [IR_ge_u] = T0_ge_u_64,
+};
+_Static_assert(T0_jump_eq == T0_eq_64 + 2 && T0_jump_eq_back == T0_eq_64 + 4, "order of handlers");
+
 static void emit_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler base)
 {
     const struct ir_insn *insn = insn_of(c, ref);
@@ -419,7 +440,6 @@ static void emit_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler base
     emit3(c, base, destination(c, ref), a, b, 0);
 }
 
-/* base: _64, _64i, then the jumps. */
 static void lower_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler base)
 {
     if (!compares_whole_slots(c, insn_of(c, ref)))
@@ -450,6 +470,14 @@ static void lower_fp_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler 
     emit3(c, base + is_f32, destination(c, ref), a, b, 0);
 }
 
+static void lower_fp_sign(struct t0_compiler *c, ir_ref ref, enum t0_handler base)
+{
+    const struct ir_insn *insn = insn_of(c, ref);
+    uint16_t a = use(c, insn->a), b = insn->b == IR_NONE ? a : use(c, insn->b);
+    emit3(c, base + (insn->type == IR_F32), destination(c, ref), a, b, 0);
+}
+
+/* clang-format off */
 #define LOWER(op) static void lower_##op(struct t0_compiler *c, ir_ref ref)
 #define BINARY(op) LOWER(op) { lower_binary(c, ref, T0_##op##_64); }
 #define BINARY64(op) LOWER(op) { lower_binary64(c, ref, T0_##op##_64); }
@@ -458,6 +486,7 @@ static void lower_fp_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler 
 #define COMPARE(op) LOWER(op) { lower_compare(c, ref, T0_##op##_64); }
 #define FP_BINARY(op) LOWER(op) { lower_fp_binary(c, ref, T0_##op##_f64); }
 #define FP_COMPARE(op) LOWER(op) { lower_fp_compare(c, ref, T0_##op##_f64); }
+#define FP_SIGN(op) LOWER(op) { lower_fp_sign(c, ref, T0_##op##_f64); }
 #define FP_CALL(op) LOWER(op) { lower_generic(c, ref, T0_fp); }
 #define EVAL(op) LOWER(op) { lower_generic(c, ref, T0_eval); }
 #define OWN(op) LOWER(op);
@@ -469,9 +498,11 @@ static void lower_fp_compare(struct t0_compiler *c, ir_ref ref, enum t0_handler 
 #undef COMPARE
 #undef FP_BINARY
 #undef FP_COMPARE
+#undef FP_SIGN
 #undef FP_CALL
 #undef EVAL
 #undef OWN
+/* clang-format on */
 
 /* ---- constants, registers, conversions ---- */
 
@@ -605,17 +636,18 @@ LOWER(select)
 static bool can_defer_shift(const struct t0_compiler *c, ir_ref ref)
 {
     const struct ir_insn *insn = insn_of(c, ref), *user = insn_of(c, c->user[ref]);
-    return insn->type == IR_I64 && c->uses[ref] == 1 && is_const(c, insn->b) && user->op == IR_add &&
-           user->a != user->b && !is_const(c, user->a == ref ? user->b : user->a);
+    return insn->type == IR_I64 && c->uses[ref] == 1 && is_const(c, insn->b) &&
+           user->op == IR_add && user->a != user->b &&
+           !is_const(c, user->a == ref ? user->b : user->a);
 }
 
 static void emit_shl_add(struct t0_compiler *c, ir_ref ref, ir_ref shift, ir_ref addend)
 {
     const struct ir_insn *insn = insn_of(c, shift);
     c->known[shift] &= (uint8_t)~IS_DEFERRED;
-    c->uses[shift]--;
+    drop_use(c, shift);
     uint16_t a = use(c, insn->a);
-    c->uses[insn->b]--; /* the count is no slot */
+    drop_use(c, insn->b); /* the count is no slot */
     uint16_t b = use(c, addend);
     emit3(c, T0_shl_add, destination(c, ref), a, b, insn_of(c, insn->b)->imm & 63);
 }
@@ -623,34 +655,12 @@ static void emit_shl_add(struct t0_compiler *c, ir_ref ref, ir_ref shift, ir_ref
 /* What a deferred operation is when its user cannot do it. */
 static void emit_deferred(struct t0_compiler *c, ir_ref ref)
 {
+    enum ir_op op = insn_of(c, ref)->op;
     c->known[ref] &= (uint8_t)~IS_DEFERRED;
-    switch ((unsigned)insn_of(c, ref)->op) {
-#define BINARY(op)
-#define BINARY64(op)
-#define UNARY(op)
-#define UNARY64(op)
-#define COMPARE(op)                                                                                    case IR_##op:                                                                                          emit_compare(c, ref, T0_##op##_64);                                                                return;
-#define FP_BINARY(op)
-#define FP_COMPARE(op)
-#define FP_CALL(op)
-#define EVAL(op)
-#define OWN(op)
-#include "tier0/ops.def"
-#undef BINARY
-#undef BINARY64
-#undef UNARY
-#undef UNARY64
-#undef COMPARE
-#undef FP_BINARY
-#undef FP_COMPARE
-#undef FP_CALL
-#undef EVAL
-#undef OWN
-    case IR_shl:
+    if (op == IR_shl)
         lower_binary(c, ref, T0_shl_64);
-        return;
-    }
-    CHECK(false, "an operation cannot be deferred");
+    else
+        emit_compare(c, ref, compare_handlers[op]);
 }
 
 /* ---- memory ---- */
@@ -766,7 +776,8 @@ LOWER(get_counter)
 
 /* ---- exits ---- */
 
-static struct t0_op *emit_exit(struct t0_compiler *c, enum t0_handler handler, uint16_t a, uint64_t pc)
+static struct t0_op *emit_exit(struct t0_compiler *c, enum t0_handler handler, uint16_t a,
+                               uint64_t pc)
 {
     struct tier0 *tier = c->tier;
     struct tb *tb = tb_reference(tier->cache, pc, c->block->mode);
@@ -799,23 +810,6 @@ LOWER(exit_indirect)
     exit->tb = c->job->tb;
 }
 
-/* The plain jump of a deferred comparison; with a constant and polling it is one and two further. */
-static enum t0_handler jump_of(enum ir_op comparison)
-{
-    switch ((unsigned)comparison) {
-#define JUMP_OF(op)                                                                                    case IR_##op:                                                                                          return T0_jump_##op;
-    JUMP_OF(eq)
-    JUMP_OF(ne)
-    JUMP_OF(lt_s)
-    JUMP_OF(ge_s)
-    JUMP_OF(lt_u)
-    JUMP_OF(ge_u)
-#undef JUMP_OF
-    }
-    CHECK(false, "no comparison");
-    return T0_jump;
-}
-
 LOWER(exit_if)
 {
     const struct ir_insn *insn = insn_of(c, ref), *condition = insn_of(c, insn->a);
@@ -826,7 +820,7 @@ LOWER(exit_if)
     }
     c->known[insn->a] &= (uint8_t)~IS_DEFERRED;
     c->uses[insn->a]--;
-    enum t0_handler handler = jump_of(condition->op) + (is_polling ? 2 : 0);
+    enum t0_handler handler = compare_handlers[condition->op] + (is_polling ? 4 : 2);
     uint16_t a = use(c, condition->a);
     int32_t imm;
     if (use_imm(c, condition->b, &imm)) {
@@ -914,8 +908,7 @@ static void lower_insn(struct t0_compiler *c, ir_ref ref)
         unsigned count = ir_op_info[insn->op].operand_count;
         const ir_ref operand[3] = {insn->a, insn->b, insn->c};
         for (unsigned i = 0; i < count; i++)
-            if (--c->uses[operand[i]] == 0 && c->slot[operand[i]] != NO_SLOT && is_temp(c->slot[operand[i]]))
-                drop_temp_ref(c, c->slot[operand[i]]);
+            drop_use(c, operand[i]);
         return;
     }
     if (insn->op == IR_shl && can_defer_shift(c, ref)) {

@@ -7,9 +7,12 @@
 #define UNARY64(op) HANDLER(op##_64)
 #define COMPARE(op)                                                                                \
     HANDLER(op##_64) HANDLER(op##_64i)                                                             \
-    HANDLER(jump_##op) HANDLER(jump_##op##i) HANDLER(jump_##op##_back) HANDLER(jump_##op##i_back)
+    HANDLER(jump_##op) HANDLER(jump_##op##i) HANDLER(jump_##op##_back) HANDLER(jump_##op##i_back)  \
+    HANDLER(jump_##op##_else) HANDLER(jump_##op##i_else) HANDLER(jump_##op##_back_else)            \
+    HANDLER(jump_##op##i_back_else)
 #define FP_BINARY(op) HANDLER(op##_f64) HANDLER(op##_f32)
 #define FP_COMPARE(op) HANDLER(op##_f64) HANDLER(op##_f32)
+#define FP_SIGN(op) HANDLER(op##_f64) HANDLER(op##_f32)
 #define FP_CALL(op)
 #define EVAL(op)
 #define OWN(op)
@@ -21,6 +24,7 @@
 #undef COMPARE
 #undef FP_BINARY
 #undef FP_COMPARE
+#undef FP_SIGN
 #undef FP_CALL
 #undef EVAL
 #undef OWN
@@ -42,6 +46,7 @@ HANDLER(get_fflags) HANDLER(set_fflags) HANDLER(get_frm) HANDLER(set_frm) HANDLE
 /* entries and exits */
 HANDLER(enter_heat) HANDLER(enter_stats)
 HANDLER(jump) HANDLER(jump_back) HANDLER(jump_true) HANDLER(jump_true_back)
+HANDLER(jump_true_else) HANDLER(jump_true_back_else)
 HANDLER(jump_indirect) HANDLER(trap) HANDLER(trap_if) HANDLER(leave)
 
 #define PAIR(first, second) HANDLER(pair_##first##__##second)

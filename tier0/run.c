@@ -73,7 +73,7 @@ t0_resolve_indirect(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op_in
 
 /* ---- the interpreter ---- */
 
-#define DISPATCH goto *op->handler
+#define DISPATCH goto * op->handler
 
 __attribute__((noinline, optimize("no-gcse", "no-crossjumping"))) const void *const *
 t0_run(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op *op)
@@ -89,10 +89,11 @@ t0_run(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op *op)
     DISPATCH;
 
     /* leave has no do_: it ends the function. */
-#define do_leave(leave_op, leave_vcpu, leave_memory, leave_tier) NULL; return NULL
+#define do_leave(leave_op, leave_vcpu, leave_memory, leave_tier)                                   \
+    NULL;                                                                                          \
+    return NULL
 #define HANDLER(name)                                                                              \
-    label_##name:                                                                                  \
-    op = do_##name(op, vcpu, memory, tier);                                                        \
+    label_##name : op = do_##name(op, vcpu, memory, tier);                                         \
     DISPATCH;
 #include "tier0/handler.h"
 #undef HANDLER

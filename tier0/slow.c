@@ -87,12 +87,11 @@ uint64_t t0_store_conditional(struct vcpu *vcpu, const struct t0_op *op)
     vcpu->reservation_address = UINT64_MAX;
     if (!is_reserved)
         return 1;
-    bool is_stored = is_64(op)
-                         ? __atomic_compare_exchange_n((uint64_t *)address, &expected, wanted, false,
-                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-                         : __atomic_compare_exchange_n((uint32_t *)address, &expected_32,
-                                                       (uint32_t)wanted, false, __ATOMIC_SEQ_CST,
-                                                       __ATOMIC_SEQ_CST);
+    bool is_stored =
+        is_64(op) ? __atomic_compare_exchange_n((uint64_t *)address, &expected, wanted, false,
+                                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+                  : __atomic_compare_exchange_n((uint32_t *)address, &expected_32, (uint32_t)wanted,
+                                                false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return !is_stored;
 }
 
@@ -115,8 +114,9 @@ uint64_t t0_fp(struct vcpu *vcpu, const struct t0_op *op)
 {
     struct t0_description description = t0_description_of(WORD);
     enum ir_type type = description.type, type_a = description.type_a;
-    uint64_t value = fp_eval(description.op, type, type_a, description.rm, held(type_a, SLOT(op->a)),
-                             held(type_a, SLOT(op->b)), held(type_a, SLOT(op->c)));
+    uint64_t value =
+        fp_eval(description.op, type, type_a, description.rm, held(type_a, SLOT(op->a)),
+                held(type_a, SLOT(op->b)), held(type_a, SLOT(op->c)));
     return slot_of_held(type, value);
 }
 
@@ -124,8 +124,8 @@ uint64_t t0_eval(struct vcpu *vcpu, const struct t0_op *op)
 {
     struct t0_description description = t0_description_of(WORD);
     enum ir_type type = description.type, type_a = description.type_a;
-    uint64_t value = ir_eval(description.op, type, ir_type_width[type_a],
-                             held(type_a, SLOT(op->a)), held(description.type_b, SLOT(op->b)),
-                             held(description.type_b, SLOT(op->c)), 0);
+    uint64_t value =
+        ir_eval(description.op, type, ir_type_width[type_a], held(type_a, SLOT(op->a)),
+                held(description.type_b, SLOT(op->b)), held(description.type_b, SLOT(op->c)), 0);
     return slot_of_held(type, value);
 }

@@ -95,7 +95,8 @@ struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *opt
 {
     struct tier0 *tier = calloc(1, sizeof *tier);
     CHECK(tier, "out of memory");
-    tier->tier = (struct tier){.name = "tier 0", .compile = compile, .run = run, .destroy = destroy};
+    tier->tier =
+        (struct tier){.name = "tier 0", .compile = compile, .run = run, .destroy = destroy};
     tier->cache = cache;
     tier->options = *options;
     tier->has_fma = __builtin_cpu_supports("fma");

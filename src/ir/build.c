@@ -26,7 +26,7 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
     memset(builder->const_hash, 0xff, sizeof builder->const_hash); /* all IR_NONE */
 }
 
-static bool grow(struct ir_builder *builder)
+static __attribute__((noinline)) bool grow(struct ir_builder *builder)
 {
     struct ir_block *block = builder->block;
     if (block->capacity >= IR_MAX_INSNS)

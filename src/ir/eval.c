@@ -12,7 +12,7 @@ static uint64_t not_pure(void)
 }
 
 /* The meaning of a pure operation is an expression, that of the others a sentence. */
-#define VALUE_OF(meaning) _Generic((meaning), char *: not_pure(), default: (meaning))
+#define VALUE_OF(meaning) _Generic((meaning), char * : not_pure(), default : (meaning))
 
 #define A a
 #define B b

@@ -10,7 +10,11 @@
 #include "src/base/check.h"
 
 enum {
-    MXCSR_IE = 1, MXCSR_ZE = 4, MXCSR_OE = 8, MXCSR_UE = 16, MXCSR_PE = 32,
+    MXCSR_IE = 1,
+    MXCSR_ZE = 4,
+    MXCSR_OE = 8,
+    MXCSR_UE = 16,
+    MXCSR_PE = 32,
     MXCSR_FLAGS = 63, /* with DE, the denormal flag that RISC-V does not have */
     MXCSR_RC_SHIFT = 13,
 };
@@ -159,7 +163,8 @@ static uint64_t from_unsigned(uint64_t a, bool to_f64)
 }
 
 /* ---- dispatch ---- */
-#define BY_WIDTH(name, ...) (is_f64 ? fp_host_##name##_f64(__VA_ARGS__) : fp_host_##name##_f32(__VA_ARGS__))
+#define BY_WIDTH(name, ...)                                                                        \
+    (is_f64 ? fp_host_##name##_f64(__VA_ARGS__) : fp_host_##name##_f32(__VA_ARGS__))
 
 /* Rounds as MXCSR says; is_truncating says that this is known to be towards zero. */
 static uint64_t eval_host(enum ir_op op, enum ir_type type, enum ir_type type_a, bool is_truncating,

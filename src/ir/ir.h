@@ -31,6 +31,7 @@ enum ir_flags {
     IR_FP_FLAGS = 8,
     IR_EXITS = 16,
     IR_ENDS = 32,
+    IR_ACCESSES = 64, /* memory: has a memop, and may fault */
 };
 
 /* Rounding modes: the first five are encoded as in RISC-V's rm field. IR_RM_HOST: the mode that

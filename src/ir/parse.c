@@ -21,7 +21,8 @@ struct parser {
     ir_ref *value; /* reference of each value name, IR_NONE: not defined */
 };
 
-__attribute__((format(printf, 2, 3))) static void fail(struct parser *parser, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void fail(struct parser *parser, const char *format,
+                                                       ...)
 {
     if (parser->failed)
         return;
@@ -269,7 +270,8 @@ static void read_insn(struct parser *parser)
     struct ir_insn insn = {.a = IR_NONE, .b = IR_NONE, .c = IR_NONE};
     insn.op = (uint8_t)read_op(parser);
     if (!parser->failed && defines != (ir_op_info[insn.op].result != 'V'))
-        fail(parser, "%s %s", ir_op_info[insn.op].name, defines ? "gives no value" : "gives a value");
+        fail(parser, "%s %s", ir_op_info[insn.op].name,
+             defines ? "gives no value" : "gives a value");
     if (defines)
         insn.type = (uint8_t)read_type(parser);
     read_operands(parser, &insn);

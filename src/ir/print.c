@@ -16,17 +16,14 @@
 #include <string.h>
 
 const char *const ir_branch_name[IR_BRANCH_COUNT] = {
-    [IR_BRANCH_JUMP] = "jump", [IR_BRANCH_CALL] = "call", [IR_BRANCH_RETURN] = "return",
+    [IR_BRANCH_JUMP] = "jump",
+    [IR_BRANCH_CALL] = "call",
+    [IR_BRANCH_RETURN] = "return",
 };
 const char *const ir_trap_name[IR_TRAP_COUNT] = {
-    [IR_TRAP_NONE] = "none",
-    [IR_TRAP_ECALL] = "ecall",
-    [IR_TRAP_EBREAK] = "ebreak",
-    [IR_TRAP_ILLEGAL] = "illegal",
-    [IR_TRAP_MISALIGNED] = "misaligned",
-    [IR_TRAP_FETCH] = "fetch",
-    [IR_TRAP_FENCE_I] = "fence_i",
-    [IR_TRAP_REENTER] = "reenter",
+    [IR_TRAP_NONE] = "none",       [IR_TRAP_ECALL] = "ecall",           [IR_TRAP_EBREAK] = "ebreak",
+    [IR_TRAP_ILLEGAL] = "illegal", [IR_TRAP_MISALIGNED] = "misaligned", [IR_TRAP_FETCH] = "fetch",
+    [IR_TRAP_FENCE_I] = "fence_i", [IR_TRAP_REENTER] = "reenter",
 };
 const char *const ir_amo_name[IR_AMO_COUNT] = {
     [IR_AMO_SWAP] = "swap",   [IR_AMO_ADD] = "add",     [IR_AMO_XOR] = "xor",
@@ -49,9 +46,9 @@ enum ir_imm_kind ir_imm_kind(enum ir_op op)
         const char *name;
         enum ir_imm_kind kind;
     } kinds[] = {
-        {"_", IR_IMM_NONE},   {"VALUE", IR_IMM_VALUE}, {"REG", IR_IMM_REG},
+        {"_", IR_IMM_NONE},    {"VALUE", IR_IMM_VALUE}, {"REG", IR_IMM_REG},
         {"DISP", IR_IMM_DISP}, {"PC", IR_IMM_PC},       {"RM", IR_IMM_RM},
-        {"AMO", IR_IMM_AMO},  {"FENCE", IR_IMM_FENCE}, {"COUNTER", IR_IMM_COUNTER},
+        {"AMO", IR_IMM_AMO},   {"FENCE", IR_IMM_FENCE}, {"COUNTER", IR_IMM_COUNTER},
     };
     unsigned i = 0;
     while (strcmp(kinds[i].name, ir_op_info[op].imm) != 0)

@@ -2,9 +2,9 @@
  * tininess detected after rounding).
  *
  * An operand is unpacked into class, sign, exponent and a 64-bit significand whose top bit is set:
- * value = significand / 2^63 * 2^exponent. Operations compute at least 64 bits with everything below
- * "jammed" into the lowest bit (it is set when any lost bit was), and round_pack rounds once. Two
- * guard bits and a jammed one suffice for one correct rounding; we have at least eleven. */
+ * value = significand / 2^63 * 2^exponent. Operations compute at least 64 bits with everything
+ * below "jammed" into the lowest bit (it is set when any lost bit was), and round_pack rounds once.
+ * Two guard bits and a jammed one suffice for one correct rounding; we have at least eleven. */
 #include "src/ir/fp.h"
 
 #include "src/base/bits.h"
@@ -104,7 +104,8 @@ static uint64_t invalid(struct context *context)
 /* ---- rounding ---- */
 
 /* Whether the magnitude is rounded up when `rest` of `one` is to be dropped. */
-static bool rounds_up(enum ir_rounding rm, bool is_negative, bool is_odd, uint64_t rest, uint64_t half)
+static bool rounds_up(enum ir_rounding rm, bool is_negative, bool is_odd, uint64_t rest,
+                      uint64_t half)
 {
     switch (rm) {
     case IR_RM_RNE:
@@ -145,16 +146,17 @@ static uint64_t round_off(const struct context *context, bool is_negative, uint6
     uint64_t kept = significand >> dropped_bits;
     uint64_t rest = bits_get(significand, 0, (unsigned)dropped_bits);
     *ret_is_inexact = rest != 0;
-    return kept + rounds_up(context->rm, is_negative, kept & 1, rest,
-                            UINT64_C(1) << (dropped_bits - 1));
+    return kept +
+           rounds_up(context->rm, is_negative, kept & 1, rest, UINT64_C(1) << (dropped_bits - 1));
 }
 
 static uint64_t overflow(struct context *context, bool is_negative)
 {
     context->flags |= FP_FLAG_OF | FP_FLAG_NX;
     uint64_t infinity = infinity_of(context->format, is_negative);
-    bool to_infinity = context->rm == IR_RM_RNE || context->rm == IR_RM_RMM ||
-                       (context->rm == IR_RM_RDN ? is_negative : context->rm == IR_RM_RUP && !is_negative);
+    bool to_infinity =
+        context->rm == IR_RM_RNE || context->rm == IR_RM_RMM ||
+        (context->rm == IR_RM_RDN ? is_negative : context->rm == IR_RM_RUP && !is_negative);
     return to_infinity ? infinity : infinity - 1;
 }
 
@@ -166,7 +168,8 @@ static uint64_t round_pack(struct context *context, bool is_negative, int expone
     int minimum = 1 - bias_of(format), dropped_bits = 63 - format->fraction_bits;
     bool is_inexact, is_tiny = false;
     if (exponent < minimum) {
-        uint64_t unbounded = round_off(context, is_negative, significand, dropped_bits, &is_inexact);
+        uint64_t unbounded =
+            round_off(context, is_negative, significand, dropped_bits, &is_inexact);
         is_tiny = exponent < minimum - 1 || !(unbounded >> (format->fraction_bits + 1));
         significand = shift_jam(significand, minimum - exponent);
         exponent = minimum;
@@ -201,8 +204,8 @@ static uint64_t sum128(struct context *context, bool a_negative, int a_exponent,
 {
     if (a == 0 || b == 0) {
         if (a == 0 && b == 0)
-            return sign_of(context->format, a_negative == b_negative ? a_negative
-                                                                     : context->rm == IR_RM_RDN);
+            return sign_of(context->format,
+                           a_negative == b_negative ? a_negative : context->rm == IR_RM_RDN);
         return a ? round_pack128(context, a_negative, a_exponent, a)
                  : round_pack128(context, b_negative, b_exponent, b);
     }
@@ -224,7 +227,8 @@ static uint64_t add(struct context *context, struct number a, struct number b)
     if (a.class == CLASS_INFINITY && b.class == CLASS_INFINITY && a.is_negative != b.is_negative)
         return invalid(context);
     if (a.class == CLASS_INFINITY || b.class == CLASS_INFINITY)
-        return infinity_of(context->format, a.class == CLASS_INFINITY ? a.is_negative : b.is_negative);
+        return infinity_of(context->format,
+                           a.class == CLASS_INFINITY ? a.is_negative : b.is_negative);
     return sum128(context, a.is_negative, a.exponent, (u128)a.significand << 63, b.is_negative,
                   b.exponent, (u128)b.significand << 63);
 }
@@ -308,7 +312,8 @@ static uint64_t square_root(struct context *context, struct number a)
 /* Sign and magnitude as ordered integers; -0 is below +0. */
 static int64_t order_of(const struct format *format, uint64_t bits)
 {
-    int64_t value = bits_sign_extend(bits, (unsigned)(1 + format->fraction_bits + format->exponent_bits));
+    int64_t value =
+        bits_sign_extend(bits, (unsigned)(1 + format->fraction_bits + format->exponent_bits));
     return value < 0 ? value ^ INT64_MAX : value;
 }
 
@@ -322,7 +327,8 @@ static uint64_t compare(struct context *context, enum ir_op op, uint64_t a_bits,
     }
     if (a.class == CLASS_ZERO && b.class == CLASS_ZERO)
         return op != IR_flt;
-    int64_t order_a = order_of(context->format, a_bits), order_b = order_of(context->format, b_bits);
+    int64_t order_a = order_of(context->format, a_bits),
+            order_b = order_of(context->format, b_bits);
     if (op == IR_feq)
         return order_a == order_b;
     return op == IR_flt ? order_a < order_b : order_a <= order_b;
@@ -359,7 +365,8 @@ static uint64_t to_integer(struct context *context, enum ir_type type, bool is_s
         magnitude += rounds_up(context->rm, is_negative, magnitude & 1, rest, UINT64_C(1) << 63);
         if (magnitude <= limit) {
             context->flags |= rest ? FP_FLAG_NX : 0;
-            return bits_zero_extend(is_negative ? 0 - (uint64_t)magnitude : (uint64_t)magnitude, width);
+            return bits_zero_extend(is_negative ? 0 - (uint64_t)magnitude : (uint64_t)magnitude,
+                                    width);
         }
     }
     context->flags |= FP_FLAG_NV;
@@ -419,7 +426,8 @@ static uint64_t eval(struct context *context, enum ir_op op, enum ir_type type, 
     case IR_fcvt_to_u:
         return to_integer(context, type, op == IR_fcvt_to_s, a);
     case IR_fcvt_from_s:
-        return from_integer(context, integer < 0, integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer);
+        return from_integer(context, integer < 0,
+                            integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer);
     case IR_fcvt_from_u:
         return from_integer(context, false, a_bits);
     case IR_fcvt_f32:

@@ -15,8 +15,15 @@ extern const char *const ir_counter_name[IR_COUNTER_NAMES];
 
 /* The imm column of ir_ops.def. */
 enum ir_imm_kind {
-    IR_IMM_NONE, IR_IMM_VALUE, IR_IMM_REG, IR_IMM_DISP, IR_IMM_PC,
-    IR_IMM_RM, IR_IMM_AMO, IR_IMM_FENCE, IR_IMM_COUNTER,
+    IR_IMM_NONE,
+    IR_IMM_VALUE,
+    IR_IMM_REG,
+    IR_IMM_DISP,
+    IR_IMM_PC,
+    IR_IMM_RM,
+    IR_IMM_AMO,
+    IR_IMM_FENCE,
+    IR_IMM_COUNTER,
 };
 enum ir_imm_kind ir_imm_kind(enum ir_op op);
 

@@ -1,5 +1,6 @@
 /* The verifier: whether a block keeps the rules of ir_ops.def and ir.h. Runs after translation and
- * after the optimiser in debug builds, and in the tests; every other part relies on what it checks. */
+ * after the optimiser in debug builds, and in the tests; every other part relies on what it checks.
+ */
 #include "src/ir/text.h"
 
 #include "src/base/bits.h"
@@ -25,6 +26,7 @@ static bool is_integer(unsigned type)
 }
 
 /* Whether a value of `type` can stand where the table says `kind`. */
+/* clang-format off */
 static bool type_fits(char kind, unsigned type, unsigned result_type, unsigned type_a)
 {
     switch (kind) {
@@ -43,6 +45,7 @@ static bool type_fits(char kind, unsigned type, unsigned result_type, unsigned t
     }
     return false;
 }
+/* clang-format on */
 
 static enum status check_operand(const struct verifier *verifier, unsigned index, ir_ref operand,
                                  unsigned type_a)
@@ -54,7 +57,8 @@ static enum status check_operand(const struct verifier *verifier, unsigned index
         return STATUS_OK;
     if (kind == 'K') {
         bool traps = ir_op_traps(insn->op);
-        if (traps ? operand == IR_TRAP_NONE || operand >= IR_TRAP_COUNT : operand >= IR_BRANCH_COUNT)
+        if (traps ? operand == IR_TRAP_NONE || operand >= IR_TRAP_COUNT
+                  : operand >= IR_BRANCH_COUNT)
             return REJECT(verifier, "%u is no kind of %s", operand, traps ? "trap" : "branch");
         return STATUS_OK;
     }
@@ -156,7 +160,8 @@ static enum status check_memop(const struct verifier *verifier)
         break;
     case IR_store: {
         unsigned type = verifier->block->insns[insn->b].type;
-        is_good = ir_type_is_float(type) ? width == ir_type_width[type] : width <= ir_type_width[type];
+        is_good =
+            ir_type_is_float(type) ? width == ir_type_width[type] : width <= ir_type_width[type];
         break;
     }
     case IR_load_reserved:
@@ -178,8 +183,9 @@ static enum status check_insn(const struct verifier *verifier)
         return REJECT(verifier, "the result has type %u", insn->type);
     bool is_last = verifier->ref + 1u == verifier->block->length;
     if (is_last != !!(info->flags & IR_ENDS))
-        return REJECT(verifier, "%s", is_last ? "the last one does not end the block"
-                                              : "ends the block and is not the last");
+        return REJECT(verifier, "%s",
+                      is_last ? "the last one does not end the block"
+                              : "ends the block and is not the last");
     const ir_ref operand[3] = {insn->a, insn->b, insn->c};
     unsigned type_a = insn->a < verifier->ref ? verifier->block->insns[insn->a].type : IR_VOID;
     for (unsigned i = 0; i < 3; i++) {

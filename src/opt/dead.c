@@ -6,11 +6,8 @@
  * operations that set FP flags stay. */
 #include "src/opt/internal.h"
 
-#include <string.h>
-
-static void mark_operands(const struct ir_insn *insn, uint8_t *is_needed)
+static inline void mark_operands(const struct ir_insn *insn, unsigned count, uint8_t *is_needed)
 {
-    unsigned count = ir_op_info[insn->op].operand_count;
     if (count > 0)
         is_needed[insn->a] = 1;
     if (count > 1)
@@ -19,48 +16,55 @@ static void mark_operands(const struct ir_insn *insn, uint8_t *is_needed)
         is_needed[insn->c] = 1;
 }
 
-static void mark(const struct ir_block *block, uint8_t *is_needed)
+/* Gives how many instructions are not needed. */
+static uint32_t mark(const struct ir_block *block, uint8_t *is_needed)
 {
     uint64_t overwritten = 0; /* registers that are written before they can be seen */
+    uint32_t dead_count = 0;
     for (uint32_t i = block->length; i-- > 0;) {
         const struct ir_insn *insn = &block->insns[i];
         const struct ir_op_info *info = &ir_op_info[insn->op];
-        uint64_t reg = insn->op == IR_set_reg || insn->op == IR_get_reg ? UINT64_C(1) << insn->imm : 0;
         if (insn->op == IR_set_reg) {
-            is_needed[i] = !(overwritten & reg);
-            overwritten |= reg;
+            is_needed[i] = !(overwritten >> insn->imm & 1);
+            overwritten |= UINT64_C(1) << insn->imm;
         } else if (info->flags & (IR_EFFECT | IR_FP_FLAGS)) {
             is_needed[i] = 1;
+            if (opt_can_leave(insn->op))
+                overwritten = 0;
+        } else if (insn->op == IR_get_reg && is_needed[i]) {
+            overwritten &= ~(UINT64_C(1) << insn->imm);
         }
+        if (is_needed[i])
+            mark_operands(insn, info->operand_count, is_needed);
+        else
+            dead_count++;
+    }
+    return dead_count;
+}
+
+/* Closes the gaps. */
+static void compact(struct arena *arena, struct ir_block *block, const uint8_t *is_needed)
+{
+    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
+    map[0] = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < block->length; i++) {
         if (!is_needed[i])
             continue;
-        if (insn->op == IR_get_reg)
-            overwritten &= ~reg;
-        if (opt_can_leave(insn->op))
-            overwritten = 0;
-        mark_operands(insn, is_needed);
+        const struct ir_insn *insn = &block->insns[i];
+        uint32_t count = ir_op_info[insn->op].operand_count;
+        struct ir_insn moved = opt_with_operands(insn, opt_mapped(map, insn->a, count, 0),
+                                                 opt_mapped(map, insn->b, count, 1),
+                                                 opt_mapped(map, insn->c, count, 2));
+        map[i] = (ir_ref)kept;
+        block->insns[kept++] = moved;
     }
+    block->length = kept;
 }
 
 void opt_remove_dead(struct arena *arena, struct ir_block *block)
 {
     uint8_t *is_needed = arena_zalloc(arena, block->length);
-    mark(block, is_needed);
-    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < block->length; i++) {
-        if (!is_needed[i])
-            continue;
-        struct ir_insn insn = block->insns[i];
-        unsigned count = ir_op_info[insn.op].operand_count;
-        if (count > 0)
-            insn.a = map[insn.a];
-        if (count > 1)
-            insn.b = map[insn.b];
-        if (count > 2)
-            insn.c = map[insn.c];
-        map[i] = (ir_ref)kept;
-        block->insns[kept++] = insn;
-    }
-    block->length = kept;
+    if (mark(block, is_needed) > 0)
+        compact(arena, block, is_needed);
 }

@@ -8,27 +8,50 @@
 
 #include "src/opt/opt.h"
 
-enum { OPT_CSE_SLOTS = 256, OPT_CONST_SLOTS = 64, OPT_NO_REG = 0xff };
+#include <string.h>
+
+enum { OPT_CSE_SLOTS = 64, OPT_CONST_SLOTS = 32, OPT_NO_REG = 0xff };
 
 /* What is known about a value: its held bits are below 2^unsigned_bits, and as a signed number of
  * its type it fits signed_bits. */
 struct opt_range {
     uint8_t unsigned_bits, signed_bits;
-    uint8_t home; /* the guest register it was latest read from or written to, or OPT_NO_REG */
 };
 
 struct opt {
     uint32_t passes;
+    bool is_ended;         /* the output has its last instruction */
+    uint32_t length;       /* of the output */
+    struct ir_insn *insns; /* the output */
+    uint8_t *home;         /* register each output value was latest read from or written to, or
+                              OPT_NO_REG */
     const struct ir_insn *pure_at; /* input instruction at hand when it is pure, else NULL */
-    uint64_t fresh_regs;     /* registers written since the latest operation that can leave */
-    struct ir_insn *insns;   /* the output */
-    uint32_t length;
-    struct opt_range *range; /* of each output value */
-    uint32_t fp_barrier;     /* FP operations before this output index are not shared */
-    ir_ref reg[IR_GUEST_REGS];      /* value a guest register holds, or IR_NONE */
-    ir_ref cse[OPT_CSE_SLOTS];      /* latest shareable operation of each hash, or IR_NONE */
+    uint64_t fresh_regs;           /* registers written since the latest operation that can leave */
+    uint32_t fp_barrier;           /* FP operations before this output index are not shared */
+    ir_ref reg[IR_GUEST_REGS];     /* value a guest register holds, or IR_NONE */
+    ir_ref cse[OPT_CSE_SLOTS];     /* latest shareable operation of each hash, or IR_NONE */
     ir_ref constant[OPT_CONST_SLOTS];
 };
+
+/* The same operation with other operands. Put together in a register: fields stored one by one and
+ * read back at once would stall the host. */
+static inline struct ir_insn opt_with_operands(const struct ir_insn *insn, ir_ref a, ir_ref b,
+                                               ir_ref c)
+{
+    struct ir_insn result;
+    uint64_t head = insn->op | (uint64_t)insn->type << 8 | (uint64_t)a << 16 | (uint64_t)b << 32 |
+                    (uint64_t)c << 48;
+    memcpy(&result, &head, sizeof head);
+    result.imm = insn->imm;
+    return result;
+}
+/* The new number of operand `index`, or what stands there when it is no value. Without branches. */
+static inline ir_ref opt_mapped(const ir_ref *map, ir_ref operand, uint32_t operand_count,
+                                uint32_t index)
+{
+    uint32_t mask = (uint32_t)((int32_t)(index - operand_count) >> 31); /* all ones: a value */
+    return (ir_ref)((map[operand & mask] & mask) | (operand & ~mask));
+}
 
 static inline bool opt_has(const struct opt *opt, enum opt_pass pass)
 {
@@ -46,7 +69,7 @@ static inline bool opt_is_const(const struct opt *opt, ir_ref ref)
  * which may fault. */
 static inline bool opt_can_leave(unsigned op)
 {
-    return ir_op_info[op].flags & IR_EXITS || ir_op_info[op].operand[2] == 'M';
+    return ir_op_info[op].flags & (IR_EXITS | IR_ACCESSES);
 }
 static inline unsigned opt_width(const struct opt *opt, ir_ref ref)
 {
@@ -66,8 +89,8 @@ ir_ref opt_const(struct opt *opt, enum ir_type type, uint64_t value);
 ir_ref opt_simplify(struct opt *opt, struct ir_insn *insn);
 /* Better forms of memory accesses and exits; they keep their effect. */
 void opt_simplify_effect(struct opt *opt, struct ir_insn *insn);
-/* What is known about the result (range.c). */
-struct opt_range opt_range_of(const struct opt *opt, const struct ir_insn *insn);
+/* What is known about a value (range.c). */
+struct opt_range opt_range_of(const struct opt *opt, ir_ref ref);
 
 /* The backward scan: a block without what nobody needs (dead.c). In place. */
 void opt_remove_dead(struct arena *arena, struct ir_block *block);

@@ -22,11 +22,11 @@ const char *const opt_pass_text[OPT_PASS_COUNT] = {
 
 /* ---- appending ---- */
 
-static ir_ref append(struct opt *opt, const struct ir_insn *insn)
+static inline ir_ref append(struct opt *opt, struct ir_insn insn)
 {
     ir_ref ref = (ir_ref)opt->length++;
-    opt->insns[ref] = *insn;
-    opt->range[ref] = opt_range_of(opt, insn);
+    opt->insns[ref] = insn;
+    opt->home[ref] = OPT_NO_REG;
     return ref;
 }
 
@@ -35,26 +35,29 @@ ir_ref opt_const(struct opt *opt, enum ir_type type, uint64_t value)
     unsigned width = ir_type_width[type];
     if (width < 64)
         value &= (UINT64_C(1) << width) - 1;
-    ir_ref *slot = &opt->constant[((value + type) * UINT64_C(0x9e3779b97f4a7c15)) >> 58];
+    ir_ref *slot = &opt->constant[((value + type) * UINT64_C(0x9e3779b97f4a7c15)) >> 59];
     if (*slot != IR_NONE && opt->insns[*slot].imm == value && opt->insns[*slot].type == type)
         return *slot;
-    return *slot = append(opt, &(struct ir_insn){IR_const, (uint8_t)type, IR_NONE, IR_NONE, IR_NONE, value});
+    return *slot = append(
+               opt, (struct ir_insn){IR_const, (uint8_t)type, IR_NONE, IR_NONE, IR_NONE, value});
 }
 
-static unsigned cse_slot(const struct ir_insn *insn)
+static inline uint64_t head_of(const struct ir_insn *insn)
 {
-    uint64_t words[2];
-    memcpy(words, insn, sizeof words);
-    return (unsigned)(((words[0] ^ words[1] << 17) * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+    uint64_t head;
+    memcpy(&head, insn, sizeof head);
+    return head;
 }
 
 /* An earlier operation that gives the same value, else the new one. */
-static ir_ref share(struct opt *opt, const struct ir_insn *insn)
+static ir_ref share(struct opt *opt, struct ir_insn insn)
 {
-    ir_ref *slot = &opt->cse[cse_slot(insn)];
-    bool sets_flags = ir_op_info[insn->op].flags & IR_FP_FLAGS;
-    if (*slot != IR_NONE && memcmp(&opt->insns[*slot], insn, sizeof *insn) == 0 &&
-        !(sets_flags && *slot < opt->fp_barrier))
+    uint64_t head = head_of(&insn);
+    uint64_t hash = (head ^ insn.imm << 17) * UINT64_C(0x9e3779b97f4a7c15);
+    ir_ref *slot = &opt->cse[hash >> 58];
+    bool sets_flags = ir_op_info[insn.op].flags & IR_FP_FLAGS;
+    if (*slot != IR_NONE && head_of(&opt->insns[*slot]) == head &&
+        opt->insns[*slot].imm == insn.imm && !(sets_flags && *slot < opt->fp_barrier))
         return *slot;
     return *slot = append(opt, insn);
 }
@@ -86,7 +89,7 @@ ir_ref opt_push(struct opt *opt, struct ir_insn insn)
         if (opt_has(opt, OPT_simplify) && (simpler = opt_simplify(opt, &insn)) != IR_NONE)
             return simpler;
     }
-    return opt_has(opt, OPT_cse) ? share(opt, &insn) : append(opt, &insn);
+    return opt_has(opt, OPT_cse) ? share(opt, insn) : append(opt, insn);
 }
 
 /* ---- guest registers ---- */
@@ -98,7 +101,8 @@ static unsigned destination_reg(const struct opt *opt)
     if (!insn)
         return OPT_NO_REG;
     /* The builder puts extension or boxing and the write directly behind an operation. */
-    while (insn[1].op == IR_sext || insn[1].op == IR_zext || insn[1].op == IR_trunc || insn[1].op == IR_box)
+    while (insn[1].op == IR_sext || insn[1].op == IR_zext || insn[1].op == IR_trunc ||
+           insn[1].op == IR_box)
         insn++;
     return insn[1].op == IR_set_reg ? (unsigned)insn[1].imm : OPT_NO_REG;
 }
@@ -107,82 +111,101 @@ bool opt_is_at_hand(const struct opt *opt, ir_ref ref)
 {
     while (opt->insns[ref].op == IR_trunc)
         ref = opt->insns[ref].a;
-    uint8_t home = opt->range[ref].home;
+    uint8_t home = opt->home[ref];
     if (home == OPT_NO_REG || opt->reg[home] == ref)
         return true;
     /* The write that replaced it is dead when the result goes to the same register. */
     return opt->fresh_regs >> home & 1 && destination_reg(opt) == home;
 }
 
-static ir_ref read_reg(struct opt *opt, const struct ir_insn *insn)
+static ir_ref read_reg(struct opt *opt, struct ir_insn insn)
 {
-    ir_ref *known = &opt->reg[insn->imm];
-    if (!opt_has(opt, OPT_forward)) {
-        *known = append(opt, insn);
-        return *known;
+    ir_ref *known = &opt->reg[insn.imm];
+    if (*known != IR_NONE && opt_has(opt, OPT_forward)) {
+        if (opt->insns[*known].type == insn.type)
+            return *known;
+        return opt_push(opt, (struct ir_insn){IR_bitcast, insn.type, *known, IR_NONE, IR_NONE, 0});
     }
-    if (*known == IR_NONE)
-        return *known = append(opt, insn);
-    if (opt->insns[*known].type == insn->type)
-        return *known;
-    return opt_push(opt, (struct ir_insn){IR_bitcast, insn->type, *known, IR_NONE, IR_NONE, 0});
+    *known = append(opt, insn);
+    opt->home[*known] = (uint8_t)insn.imm;
+    return *known;
 }
 
-static void write_reg(struct opt *opt, const struct ir_insn *insn)
+static void write_reg(struct opt *opt, struct ir_insn insn)
 {
-    ir_ref *known = &opt->reg[insn->imm];
-    if (opt_has(opt, OPT_forward) && *known == insn->a)
+    ir_ref *known = &opt->reg[insn.imm];
+    if (opt_has(opt, OPT_forward) && *known == insn.a)
         return;
     append(opt, insn);
-    *known = insn->a;
-    opt->fresh_regs |= UINT64_C(1) << insn->imm;
-    opt->range[insn->a].home = (uint8_t)insn->imm;
+    *known = insn.a;
+    opt->fresh_regs |= UINT64_C(1) << insn.imm;
+    opt->home[insn.a] = (uint8_t)insn.imm;
 }
 
 /* ---- the pass ---- */
 
-/* Gives the value of the operation in the output; IR_NONE when it defines none. */
-static ir_ref forward(struct opt *opt, struct ir_insn *insn)
+/* An exit on a constant condition: never taken, or the end of the block. False when it goes. */
+static bool fold_exit(const struct opt *opt, struct ir_insn *insn)
 {
-    unsigned flags = ir_op_info[insn->op].flags;
-    if (flags & (IR_PURE | IR_FP_FLAGS))
-        return opt_push(opt, *insn);
-    if (insn->op == IR_get_reg)
-        return read_reg(opt, insn);
-    if (insn->op == IR_set_reg) {
-        write_reg(opt, insn);
-        return IR_NONE;
-    }
-    if (insn->op == IR_get_fflags || insn->op == IR_set_fflags || insn->op == IR_set_frm)
-        opt->fp_barrier = opt->length;
+    if (!opt_has(opt, OPT_fold) || !opt_is_const(opt, insn->a))
+        return true;
+    if (opt->insns[insn->a].imm == 0)
+        return false;
+    insn->op = insn->op == IR_exit_if ? IR_exit_direct : IR_exit_trap;
+    insn->a = IR_NONE;
+    return true;
+}
+
+static ir_ref forward_effect(struct opt *opt, struct ir_insn insn)
+{
     if (opt_has(opt, OPT_simplify))
-        opt_simplify_effect(opt, insn);
-    if (opt_can_leave(insn->op))
+        opt_simplify_effect(opt, &insn);
+    if (opt_can_leave(insn.op))
         opt->fresh_regs = 0;
-    if (opt_has(opt, OPT_fold) && insn->op == IR_exit_if && opt_is_const(opt, insn->a)) {
-        if (opt->insns[insn->a].imm == 0)
-            return IR_NONE;
-        *insn = (struct ir_insn){IR_exit_direct, IR_VOID, IR_NONE, IR_NONE, insn->c, insn->imm};
-    }
-    if (opt_has(opt, OPT_fold) && insn->op == IR_exit_trap_if && opt_is_const(opt, insn->a)) {
-        if (opt->insns[insn->a].imm == 0)
-            return IR_NONE;
-        *insn = (struct ir_insn){IR_exit_trap, IR_VOID, IR_NONE, IR_NONE, insn->c, insn->imm};
-    }
+    if ((insn.op == IR_exit_if || insn.op == IR_exit_trap_if) && !fold_exit(opt, &insn))
+        return IR_NONE;
+    opt->is_ended = ir_op_info[insn.op].flags & IR_ENDS;
     return append(opt, insn);
 }
 
-static struct ir_insn with_mapped_operands(const struct ir_insn *insn, const ir_ref *map)
+/* Gives the value of the operation in the output; IR_NONE when it defines none. */
+static inline ir_ref forward(struct opt *opt, struct ir_insn insn)
 {
-    const struct ir_op_info *info = &ir_op_info[insn->op];
-    struct ir_insn copy = *insn;
-    if (info->operand_count > 0)
-        copy.a = map[insn->a];
-    if (info->operand_count > 1)
-        copy.b = map[insn->b];
-    if (info->operand_count > 2)
-        copy.c = map[insn->c];
-    return copy;
+    switch ((unsigned)insn.op) {
+    case IR_const:
+        return opt_const(opt, insn.type, insn.imm);
+    case IR_get_reg:
+        return read_reg(opt, insn);
+    case IR_set_reg:
+        write_reg(opt, insn);
+        return IR_NONE;
+    case IR_get_fflags:
+    case IR_set_fflags:
+    case IR_set_frm:
+        opt->fp_barrier = opt->length;
+        return append(opt, insn);
+    }
+    if (ir_op_info[insn.op].flags & (IR_PURE | IR_FP_FLAGS))
+        return opt_push(opt, insn);
+    return forward_effect(opt, insn);
+}
+
+static void forward_all(struct arena *arena, struct opt *opt, const struct ir_block *block)
+{
+    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
+    map[0] = IR_NONE;
+    for (uint32_t i = 0; i < block->length; i++) {
+        const struct ir_insn *input = &block->insns[i];
+        const struct ir_op_info *info = &ir_op_info[input->op];
+        struct ir_insn insn =
+            opt_with_operands(input, opt_mapped(map, input->a, info->operand_count, 0),
+                              opt_mapped(map, input->b, info->operand_count, 1),
+                              opt_mapped(map, input->c, info->operand_count, 2));
+        opt->pure_at = info->flags & IR_PURE ? input : NULL;
+        map[i] = forward(opt, insn);
+        if (opt->is_ended)
+            return;
+    }
 }
 
 struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint32_t passes)
@@ -194,21 +217,14 @@ struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint
         return result;
     struct opt *opt = arena_alloc(arena, sizeof *opt);
     opt->passes = passes;
-    opt->insns = arena_alloc(arena, capacity * sizeof *opt->insns);
     opt->length = 0;
+    opt->insns = arena_alloc(arena, capacity * (sizeof *opt->insns + sizeof *opt->home));
+    opt->home = (uint8_t *)(opt->insns + capacity);
     opt->fresh_regs = 0;
-    opt->range = arena_alloc(arena, capacity * sizeof *opt->range);
     opt->fp_barrier = 0;
+    opt->is_ended = false;
     memset(opt->reg, 0xff, sizeof opt->reg + sizeof opt->cse + sizeof opt->constant);
-
-    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
-    for (uint32_t i = 0; i < block->length; i++) {
-        opt->pure_at = ir_op_info[block->insns[i].op].flags & IR_PURE ? &block->insns[i] : NULL;
-        struct ir_insn insn = with_mapped_operands(&block->insns[i], map);
-        map[i] = forward(opt, &insn);
-        if (ir_op_info[insn.op].flags & IR_ENDS)
-            break;
-    }
+    forward_all(arena, opt, block);
 
     result->insns = opt->insns;
     result->length = opt->length;
@@ -223,7 +239,8 @@ struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint
 static bool find_pass(const char *name, size_t length, unsigned *ret_pass)
 {
     for (unsigned pass = 0; pass < OPT_PASS_COUNT; pass++) {
-        if (strlen(opt_pass_name[pass]) == length && memcmp(opt_pass_name[pass], name, length) == 0) {
+        if (strlen(opt_pass_name[pass]) == length &&
+            memcmp(opt_pass_name[pass], name, length) == 0) {
             *ret_pass = pass;
             return true;
         }
@@ -243,8 +260,9 @@ static enum status parse_word(const char *word, size_t length, uint32_t *passes,
     else if (length > 1 && *word == '-' && find_pass(word + 1, length - 1, &pass))
         *passes &= ~(1u << pass);
     else
-        return error_set(err, STATUS_BAD_OPTION, "'%.*s' is no optimiser pass (all, none, +name or -name)",
-                         (int)length, word);
+        return error_set(err, STATUS_BAD_OPTION,
+                         "'%.*s' is no optimiser pass (all, none, +name or -name)", (int)length,
+                         word);
     return STATUS_OK;
 }
 

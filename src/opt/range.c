@@ -1,6 +1,9 @@
 /* What is known about the size of a value: enough to drop extensions and masks that change nothing,
- * which is most of what the W instructions of RV64 leave behind. */
+ * which is most of what the W instructions of RV64 leave behind. Asked for rarely, so it is worked
+ * out anew each time, through at most MAX_DEPTH operands. */
 #include "src/opt/internal.h"
+
+enum { MAX_DEPTH = 4 };
 
 static uint8_t larger(uint8_t a, uint8_t b)
 {
@@ -14,13 +17,13 @@ static uint8_t smaller(uint8_t a, uint8_t b)
 static struct opt_range below(unsigned unsigned_bits, unsigned width)
 {
     unsigned signed_bits = unsigned_bits < width ? unsigned_bits + 1 : width;
-    return (struct opt_range){(uint8_t)unsigned_bits, (uint8_t)signed_bits, OPT_NO_REG};
+    return (struct opt_range){(uint8_t)unsigned_bits, (uint8_t)signed_bits};
 }
 
 /* A signed number of `bits` in a type of `width`. */
 static struct opt_range within(unsigned bits, unsigned width)
 {
-    return (struct opt_range){(uint8_t)width, (uint8_t)(bits < width ? bits : width), OPT_NO_REG};
+    return (struct opt_range){(uint8_t)width, (uint8_t)(bits < width ? bits : width)};
 }
 
 static struct opt_range range_of_const(uint64_t value, unsigned width)
@@ -29,19 +32,22 @@ static struct opt_range range_of_const(uint64_t value, unsigned width)
     int64_t extended = (int64_t)(value << (64 - width)) >> (64 - width);
     uint64_t magnitude = (uint64_t)(extended < 0 ? ~extended : extended);
     unsigned signed_bits = magnitude ? 65 - (unsigned)__builtin_clzll(magnitude) : 1;
-    return (struct opt_range){(uint8_t)unsigned_bits, (uint8_t)signed_bits, OPT_NO_REG};
+    return (struct opt_range){(uint8_t)unsigned_bits, (uint8_t)signed_bits};
 }
 
 static struct opt_range range_of_loaded(uint16_t memop, unsigned width)
 {
     unsigned bits = ir_memop_size_bytes(memop) * 8;
-    return ir_memop_is_signed(memop) ? within(bits, width) : below(bits < width ? bits : width, width);
+    return ir_memop_is_signed(memop) ? within(bits, width)
+                                     : below(bits < width ? bits : width, width);
 }
 
+static struct opt_range range_of(const struct opt *opt, ir_ref ref, unsigned depth);
+
 static struct opt_range range_of_shift(const struct opt *opt, const struct ir_insn *insn,
-                                       unsigned width)
+                                       unsigned width, unsigned depth)
 {
-    struct opt_range a = opt->range[insn->a];
+    struct opt_range a = range_of(opt, insn->a, depth);
     if (!opt_is_const(opt, insn->b))
         return insn->op == IR_sar ? within(a.signed_bits, width) : within(width, width);
     unsigned count = (unsigned)opt->insns[insn->b].imm & (width - 1);
@@ -53,48 +59,56 @@ static struct opt_range range_of_shift(const struct opt *opt, const struct ir_in
                                            : within(width, width);
 }
 
-struct opt_range opt_range_of(const struct opt *opt, const struct ir_insn *insn)
+static struct opt_range range_of_bitwise(const struct opt *opt, const struct ir_insn *insn,
+                                         unsigned width, unsigned depth)
 {
+    struct opt_range a = range_of(opt, insn->a, depth), b = range_of(opt, insn->b, depth);
+    struct opt_range result = below(insn->op == IR_and ? smaller(a.unsigned_bits, b.unsigned_bits)
+                                                       : larger(a.unsigned_bits, b.unsigned_bits),
+                                    width);
+    result.signed_bits = smaller(result.signed_bits, larger(a.signed_bits, b.signed_bits));
+    return result;
+}
+
+static struct opt_range range_of_conversion(const struct opt *opt, const struct ir_insn *insn,
+                                            unsigned width, unsigned depth)
+{
+    struct opt_range a = range_of(opt, insn->a, depth);
+    if (insn->op == IR_zext)
+        return below(a.unsigned_bits, width);
+    if (insn->op == IR_sext && a.unsigned_bits < opt_width(opt, insn->a))
+        return below(a.unsigned_bits, width);
+    if (insn->op == IR_trunc && a.unsigned_bits <= width)
+        return below(a.unsigned_bits, width);
+    return within(a.signed_bits, width);
+}
+
+static struct opt_range range_of(const struct opt *opt, ir_ref ref, unsigned depth)
+{
+    const struct ir_insn *insn = opt_insn(opt, ref);
     unsigned width = ir_type_width[insn->type];
-    const struct opt_range *range = opt->range;
-    struct opt_range result;
+    if (depth == 0)
+        return within(width, width);
     switch ((unsigned)insn->op) {
     case IR_const:
         return range_of_const(insn->imm, width);
-    case IR_get_reg:
-        result = within(width, width);
-        result.home = (uint8_t)insn->imm;
-        return result;
     case IR_load:
         return range_of_loaded(insn->c, width);
     case IR_load_reserved:
     case IR_amo:
         return within(ir_memop_size_bytes(insn->c) * 8, width);
     case IR_zext:
-        return below(range[insn->a].unsigned_bits, width);
     case IR_sext:
-        if (range[insn->a].unsigned_bits < opt_width(opt, insn->a))
-            return below(range[insn->a].unsigned_bits, width);
-        return within(range[insn->a].signed_bits, width);
     case IR_trunc:
-        if (range[insn->a].unsigned_bits <= width)
-            return below(range[insn->a].unsigned_bits, width);
-        return within(range[insn->a].signed_bits, width);
+        return range_of_conversion(opt, insn, width, depth - 1);
     case IR_and:
-        result = below(smaller(range[insn->a].unsigned_bits, range[insn->b].unsigned_bits), width);
-        result.signed_bits = smaller(result.signed_bits,
-                                     larger(range[insn->a].signed_bits, range[insn->b].signed_bits));
-        return result;
     case IR_or:
     case IR_xor:
-        result = below(larger(range[insn->a].unsigned_bits, range[insn->b].unsigned_bits), width);
-        result.signed_bits = smaller(result.signed_bits,
-                                     larger(range[insn->a].signed_bits, range[insn->b].signed_bits));
-        return result;
+        return range_of_bitwise(opt, insn, width, depth - 1);
     case IR_shl:
     case IR_shr:
     case IR_sar:
-        return range_of_shift(opt, insn, width);
+        return range_of_shift(opt, insn, width, depth - 1);
     case IR_clz:
     case IR_ctz:
     case IR_popcnt:
@@ -102,7 +116,10 @@ struct opt_range opt_range_of(const struct opt *opt, const struct ir_insn *insn)
     case IR_fclass:
         return below(10, width);
     }
-    if (ir_op_info[insn->op].result == 'W')
-        return below(1, width);
-    return within(width, width);
+    return ir_op_info[insn->op].result == 'W' ? below(1, width) : within(width, width);
+}
+
+struct opt_range opt_range_of(const struct opt *opt, ir_ref ref)
+{
+    return range_of(opt, ref, MAX_DEPTH);
 }

@@ -22,15 +22,17 @@ static ir_ref push_const(struct opt *opt, enum ir_op op, enum ir_type type, ir_r
     return push2(opt, op, type, a, opt_const(opt, type, b));
 }
 
+/* clang-format off */
 static bool is_commutative(enum ir_op op)
 {
     switch ((unsigned)op) {
-    case IR_add: case IR_mul: case IR_mulh_ss: case IR_mulh_uu: case IR_and: case IR_or: case IR_xor:
-    case IR_min_s: case IR_min_u: case IR_max_s: case IR_max_u: case IR_eq: case IR_ne:
+    case IR_add: case IR_mul: case IR_mulh_ss: case IR_mulh_uu: case IR_and: case IR_or:
+    case IR_xor: case IR_min_s: case IR_min_u: case IR_max_s: case IR_max_u: case IR_eq: case IR_ne:
         return true;
     }
     return false;
 }
+/* clang-format on */
 
 /* x op constant, where the constant is b and `value` its held value. */
 struct operands {
@@ -50,14 +52,16 @@ static ir_ref simplify_extension(struct opt *opt, struct ir_insn *insn)
         return insn->a;
     if (a->op == insn->op && opt_is_at_hand(opt, a->a))
         insn->a = a->a;
-    else if (insn->op == IR_sext && a->op == IR_zext && ir_type_width[opt_insn(opt, a->a)->type] < from)
+    else if (insn->op == IR_sext && a->op == IR_zext &&
+             ir_type_width[opt_insn(opt, a->a)->type] < from)
         return push1(opt, IR_zext, insn->type, a->a);
     a = opt_insn(opt, insn->a);
     if (a->op != IR_trunc || opt_insn(opt, a->a)->type != insn->type || !opt_is_at_hand(opt, a->a))
         return IR_NONE;
-    struct opt_range range = opt->range[a->a];
+    struct opt_range range = opt_range_of(opt, a->a);
     from = ir_type_width[a->type];
-    bool is_lossless = insn->op == IR_sext ? range.signed_bits <= from : range.unsigned_bits <= from;
+    bool is_lossless =
+        insn->op == IR_sext ? range.signed_bits <= from : range.unsigned_bits <= from;
     return is_lossless ? a->a : IR_NONE;
 }
 
@@ -87,6 +91,7 @@ static ir_ref simplify_bitcast(struct opt *opt, struct ir_insn *insn)
 
 /* ---- opposite comparisons ---- */
 
+/* clang-format off */
 static enum ir_op inverse_comparison(enum ir_op op)
 {
     switch ((unsigned)op) {
@@ -99,6 +104,7 @@ static enum ir_op inverse_comparison(enum ir_op op)
     }
     return IR_const; /* no integer comparison */
 }
+/* clang-format on */
 
 /* The opposite of a comparison that is at hand, or IR_NONE. */
 static ir_ref inverted(struct opt *opt, ir_ref ref)
@@ -151,7 +157,7 @@ static ir_ref simplify_and(struct opt *opt, struct ir_insn *insn, const struct o
         return insn->b;
     /* A mask of low ones that the value fits already. */
     bool is_low_mask = (o->value & (o->value + 1)) == 0;
-    if (is_low_mask && opt->range[insn->a].unsigned_bits <= 64 - __builtin_clzll(o->value))
+    if (is_low_mask && opt_range_of(opt, insn->a).unsigned_bits <= 64 - __builtin_clzll(o->value))
         return insn->a;
     const struct ir_insn *a = opt_insn(opt, insn->a);
     if (a->op == IR_and && opt_is_const(opt, a->b) && opt_is_at_hand(opt, a->a))
@@ -202,7 +208,8 @@ static ir_ref simplify_shift(struct opt *opt, struct ir_insn *insn, const struct
     if (count != o->value)
         return push_const(opt, insn->op, insn->type, insn->a, count);
     const struct ir_insn *a = opt_insn(opt, insn->a);
-    if (a->op == IR_shl && insn->op != IR_shl && opt_is_const(opt, a->b) && opt_is_at_hand(opt, a->a))
+    if (a->op == IR_shl && insn->op != IR_shl && opt_is_const(opt, a->b) &&
+        opt_is_at_hand(opt, a->a))
         return simplify_shift_pair(opt, insn, a, count, o->width);
     return IR_NONE;
 }
@@ -212,7 +219,7 @@ static ir_ref simplify_shift(struct opt *opt, struct ir_insn *insn, const struct
 /* A comparison of a truth value with zero: the value itself or the opposite comparison. */
 static ir_ref simplify_truth(struct opt *opt, struct ir_insn *insn)
 {
-    if (insn->op == IR_ne && opt->range[insn->a].unsigned_bits <= 1 &&
+    if (insn->op == IR_ne && opt_range_of(opt, insn->a).unsigned_bits <= 1 &&
         opt_insn(opt, insn->a)->type == IR_I64)
         return insn->a;
     return insn->op == IR_eq ? inverted(opt, insn->a) : IR_NONE;
@@ -226,11 +233,13 @@ static ir_ref simplify_compare(struct opt *opt, struct ir_insn *insn, const stru
         return o->value == 0 ? simplify_truth(opt, insn) : IR_NONE;
     case IR_lt_u:
         if (o->value == 1)
-            return push2(opt, IR_eq, IR_I64, insn->a, opt_const(opt, opt_insn(opt, insn->a)->type, 0));
+            return push2(opt, IR_eq, IR_I64, insn->a,
+                         opt_const(opt, opt_insn(opt, insn->a)->type, 0));
         return o->value == 0 ? opt_const(opt, IR_I64, 0) : IR_NONE;
     case IR_ge_u:
         if (o->value == 1)
-            return push2(opt, IR_ne, IR_I64, insn->a, opt_const(opt, opt_insn(opt, insn->a)->type, 0));
+            return push2(opt, IR_ne, IR_I64, insn->a,
+                         opt_const(opt, opt_insn(opt, insn->a)->type, 0));
         return o->value == 0 ? opt_const(opt, IR_I64, 1) : IR_NONE;
     }
     return IR_NONE;
@@ -271,6 +280,7 @@ static ir_ref simplify_with_const(struct opt *opt, struct ir_insn *insn)
 }
 
 /* Both operands are the same value. */
+/* clang-format off */
 static ir_ref simplify_same(struct opt *opt, struct ir_insn *insn)
 {
     switch ((unsigned)insn->op) {
@@ -286,6 +296,7 @@ static ir_ref simplify_same(struct opt *opt, struct ir_insn *insn)
     }
     return IR_NONE;
 }
+/* clang-format on */
 
 static ir_ref simplify_binary(struct opt *opt, struct ir_insn *insn)
 {
