@@ -26,7 +26,7 @@ unsigned t1_host_features(void);
 /* How a node differs from the IR instruction it came from. */
 enum t1_node_flags {
     T1_SKIP = 1,     /* nothing to emit: an alias, unused, or folded into its user */
-    T1_FUSED = 2,    /* exit_if, exit_trap_if, select: the condition is compare(x, y) by cond, width */
+    T1_FUSED = 2,    /* exit_if, exit_trap_if, select: on compare(x, y) by cond and width */
     T1_TEST = 4,     /* with T1_FUSED: x & y against zero */
     T1_LEA = 8,      /* add: operand[1] is shifted left by cond */
     T1_ANDN = 16,    /* and: ~operand[0] & operand[1] */
@@ -35,7 +35,8 @@ enum t1_node_flags {
     T1_NEG_ADDEND = 128, /* fmadd: a * b - c */
 };
 
-enum { T1_MAX_OPERANDS = 4 };
+/* T1_DUMMIES values behind the last stand for operands that are none (plan.c). */
+enum { T1_MAX_OPERANDS = 4, T1_DUMMIES = 8 };
 
 /* One IR instruction, planned. */
 struct t1_node {
@@ -44,7 +45,7 @@ struct t1_node {
     uint8_t count; /* operands that are values */
     uint8_t width; /* of IR operand a, or of the fused compare */
     uint8_t cond;  /* enum x64_cc of a fused compare; the shift of T1_LEA */
-    ir_ref operand[T1_MAX_OPERANDS]; /* canonical values; beyond count the raw field of the IR */
+    ir_ref operand[T1_MAX_OPERANDS]; /* canonical values; [2] beyond count: the IR's raw c */
     ir_ref next[T1_MAX_OPERANDS];    /* each operand's next use after this node, or IR_NONE */
     ir_ref hint;   /* the set_reg whose pinned register this value should be computed in */
     uint64_t imm;
@@ -70,10 +71,12 @@ struct t1_compare {
 };
 
 struct t1;
+struct t1_cold;
+typedef void t1_cold_fn(struct t1 *t, const struct t1_cold *cold);
 
 /* Code out of the hot path, emitted after the block. */
 struct t1_cold {
-    void (*emit)(struct t1 *t, const struct t1_cold *cold);
+    t1_cold_fn *emit;
     uint32_t site;  /* offset one past the rel32 that comes here */
     uint32_t back;  /* offset to return to */
     uint8_t a, b, c, d; /* registers and small numbers, by emit */
@@ -102,12 +105,13 @@ struct t1 {
     uint32_t capacity; /* of the arrays below, in nodes */
     struct t1_node *nodes;
     struct t1_value *values;
-    ir_ref *canon;
+    ir_ref *canon;     /* canonical value of each */
+    uint8_t *width;    /* of each value's type in the IR, bits */
     uint32_t *offsets; /* of each node's code, for dumps */
     struct t1_cold *colds;
     struct t1_exit *exits;
     struct fault_point *faults;
-    uint32_t cold_count, exit_count, fault_count;
+    uint32_t exits_planned, cold_count, exit_count, fault_count;
 
     /* registers (alloc.c) */
     ir_ref gpr_owner[16], xmm_owner[16]; /* dead or IR_NONE: free */
@@ -182,7 +186,9 @@ void t1_spill_for_call(struct t1 *t);
 struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value);
 
 /* ---- emit_*.c ---- */
-struct t1_cold *t1_cold(struct t1 *t, uint32_t site, void (*emit)(struct t1 *, const struct t1_cold *));
+/* Notes that the jump whose rel32 ends at offset `site` goes to a cold part; the caller fills in
+ * what `emit` needs. */
+struct t1_cold *t1_cold(struct t1 *t, uint32_t site, t1_cold_fn *emit);
 /* The operation by a helper; the result becomes ref's. */
 void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
                     enum vcpu_helper_index index, uint64_t desc);

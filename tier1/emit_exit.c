@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct t1_cold *t1_cold(struct t1 *t, uint32_t site, void (*emit)(struct t1 *, const struct t1_cold *))
+struct t1_cold *t1_cold(struct t1 *t, uint32_t site, t1_cold_fn *emit)
 {
     struct t1_cold *cold = &t->colds[t->cold_count++];
     cold->site = site;

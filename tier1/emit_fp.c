@@ -65,8 +65,11 @@ static void put3_rr(struct t1 *t, unsigned spec, unsigned reg, unsigned a, unsig
     put3(t, spec, reg, a, x64_reg_operand(b));
 }
 
-/* Shift of all lanes by a constant: opcode 72 (32-bit lanes) or 73 (64-bit), group 2 right, 6 left. */
-static void put_lane_shift(struct t1 *t, unsigned opcode, unsigned group, unsigned reg, unsigned count)
+enum { LANE_32 = 0x72, LANE_64 = 0x73, SHIFT_RIGHT = 2, SHIFT_LEFT = 6 };
+
+/* Shift of all lanes by a constant: the opcode says how wide lanes are, the group where to. */
+static void put_lane_shift(struct t1 *t, unsigned opcode, unsigned group, unsigned reg,
+                           unsigned count)
 {
     if (has_avx(t))
         x64_vex_rr(&t->x, opcode | X64_0F | X64_66, group, reg, reg);
@@ -74,7 +77,6 @@ static void put_lane_shift(struct t1 *t, unsigned opcode, unsigned group, unsign
         x64_rr(&t->x, opcode | X64_0F | X64_66, group, reg);
     x64_u8(&t->x, count);
 }
-enum { LANE_32 = 0x72, LANE_64 = 0x73, SHIFT_RIGHT = 2, SHIFT_LEFT = 6 };
 
 static void put_ones(struct t1 *t, unsigned reg)
 {
@@ -84,13 +86,14 @@ static void put_ones(struct t1 *t, unsigned reg)
         x64_rr(&t->x, 0x76 | X64_0F | X64_66, reg, reg);
 }
 
-/* Quiet (2e) or signalling (2f) compare into ZF, PF, CF. */
+enum { UCOMIS = 0x2e, COMIS = 0x2f };
+
+/* Quiet (UCOMIS) or signalling (COMIS) compare into ZF, PF, CF. */
 static void put_compare(struct t1 *t, unsigned opcode, bool is_double, unsigned a,
                         struct x64_operand b)
 {
     put2(t, opcode | packed(is_double), a, b);
 }
-enum { UCOMIS = 0x2e, COMIS = 0x2f };
 
 void t1_load_xmm(struct t1 *t, unsigned reg, struct x64_mem mem, bool is_double)
 {

@@ -251,8 +251,8 @@ void t1_emit_amo(struct t1 *t, ir_ref ref, const struct t1_node *node)
         emit_amo_loop(t, ref, node);
 }
 
-/* x86 keeps all orders but earlier writes before later reads; a locked operation does. Sets as in
- * the instruction: predecessors in bits 7-4, successors in bits 3-0, each input output read write. */
+/* x86 keeps all orders but earlier writes before later reads; a locked operation does. The sets are
+ * as in the instruction: predecessors in bits 7-4, successors in 3-0, input output read write. */
 void t1_emit_fence(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;

@@ -24,7 +24,8 @@ static void store_constant(struct t1 *t, struct x64_mem mem, uint64_t value)
 }
 
 /* reg := the low `width` bits of reg or memory, zero-extended. */
-static void load_zero_extended(struct t1 *t, unsigned width, unsigned reg, struct x64_operand source)
+static void load_zero_extended(struct t1 *t, unsigned width, unsigned reg,
+                               struct x64_operand source)
 {
     static const unsigned specs[4] = {0xb6 | X64_0F | X64_BYTE_RM, 0xb7 | X64_0F, 0x8b,
                                       0x8b | X64_W};

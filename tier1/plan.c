@@ -9,6 +9,73 @@
 
 #include <string.h>
 
+/* What the two scans ask about each operation, in one byte so that most need one test. */
+enum plan_trait {
+    ALIASES = 1,    /* may be another name for its operand, or changes what registers are known */
+    REMOVABLE = 2,  /* nothing to do when nobody uses the result */
+    FOLDS = 4,
+    PASSES_HINT = 8,
+    COMMUTES = 16,
+    OBSERVES = 32,  /* may fault or leave: guest registers must be in their places */
+    SETS = 64,
+    GETS = 128,
+};
+
+/* Traits that follow from the flags of ir_ops.def. */
+#define P REMOVABLE
+#define R REMOVABLE
+#define E 0
+#define Q 0
+#define B OBSERVES
+#define Z 0
+static const uint8_t flag_traits[IR_OP_COUNT] = {
+#define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = (flags),
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+};
+#undef P
+#undef R
+#undef E
+#undef Q
+#undef B
+#undef Z
+
+static const uint8_t own_traits[IR_OP_COUNT] = {
+    [IR_get_reg] = ALIASES | GETS,
+    [IR_set_reg] = ALIASES | SETS | FOLDS,
+    [IR_trunc] = ALIASES,
+    [IR_sext] = ALIASES | PASSES_HINT,
+    [IR_zext] = ALIASES | PASSES_HINT,
+    [IR_bitcast] = ALIASES,
+    [IR_unbox] = ALIASES,
+    [IR_add] = FOLDS | PASSES_HINT | COMMUTES,
+    [IR_sub] = PASSES_HINT,
+    [IR_mul] = PASSES_HINT | COMMUTES,
+    [IR_and] = FOLDS | PASSES_HINT | COMMUTES,
+    [IR_or] = PASSES_HINT | COMMUTES,
+    [IR_xor] = PASSES_HINT | COMMUTES,
+    [IR_shl] = PASSES_HINT,
+    [IR_shr] = PASSES_HINT,
+    [IR_sar] = PASSES_HINT,
+    [IR_rotl] = PASSES_HINT,
+    [IR_rotr] = PASSES_HINT,
+    [IR_select] = FOLDS,
+    [IR_fmadd] = FOLDS,
+    [IR_exit_if] = FOLDS,
+    [IR_exit_trap_if] = FOLDS,
+    [IR_load] = OBSERVES,
+    [IR_load_f32] = OBSERVES,
+    [IR_store] = OBSERVES,
+    [IR_load_reserved] = OBSERVES,
+    [IR_store_conditional] = OBSERVES,
+    [IR_amo] = OBSERVES,
+};
+
+static unsigned traits_of(unsigned op)
+{
+    return flag_traits[op] | own_traits[op];
+}
+
 /* ---- forward ---- */
 
 static bool is_same_class(const struct t1 *t, ir_ref a, ir_ref b)
@@ -25,10 +92,11 @@ static bool is_zero_extended(const struct t1 *t, ir_ref v, unsigned width)
     return width == 32 && node->type == IR_I32;
 }
 
-/* The canonical value that this instruction is another name for, or itself. known: value of each
- * guest register so far. */
+/* The canonical value that this instruction is another name for, or itself; for a set_reg that
+ * changes nothing its operand. known: value of each guest register so far. */
 static ir_ref alias_of(struct t1 *t, ir_ref ref, const struct t1_node *node, ir_ref *known)
 {
+    ir_ref operand = node->operand[0];
     switch (node->op) {
     case IR_get_reg: {
         ir_ref value = known[node->imm];
@@ -37,67 +105,83 @@ static ir_ref alias_of(struct t1 *t, ir_ref ref, const struct t1_node *node, ir_
         known[node->imm] = ref;
         return ref;
     }
+    case IR_set_reg:
+        if (known[node->imm] == operand)
+            return operand;
+        known[node->imm] = operand;
+        return ref;
     case IR_trunc:
-        return node->operand[0];
+        return operand;
     case IR_sext:
-        return node->width == ir_type_width[node->type] ? node->operand[0] : ref;
+        return node->width == ir_type_width[node->type] ? operand : ref;
     case IR_zext:
-        if (node->width == ir_type_width[node->type] ||
-            is_zero_extended(t, node->operand[0], node->width))
-            return node->operand[0];
+        if (node->width == ir_type_width[node->type] || is_zero_extended(t, operand, node->width))
+            return operand;
         return ref;
     case IR_bitcast:
-        return is_same_class(t, node->operand[0], ref) ? node->operand[0] : ref;
+        return is_same_class(t, operand, ref) ? operand : ref;
     case IR_unbox:
-        return t->nodes[node->operand[0]].op == IR_box ? t->nodes[node->operand[0]].operand[0] : ref;
+        return t->nodes[operand].op == IR_box ? t->nodes[operand].operand[0] : ref;
     default: /* an opcode as stored, not the enum: all others stand for themselves */
         return ref;
     }
 }
 
+/* Operands that are no values become a dummy value, so that both scans can treat the first two
+ * alike without asking; there are several dummies, or each node would wait for the one before.
+ * c keeps its raw content. */
 static void copy_insn(struct t1 *t, ir_ref ref)
 {
     const struct ir_insn *insn = &t->block->insns[ref];
-    const struct ir_op_info *info = &ir_op_info[insn->op];
     struct t1_node *node = &t->nodes[ref];
-    unsigned count = info->operand_count;
-    node->op = insn->op;
-    node->type = insn->type;
-    node->flags = 0;
-    node->count = (uint8_t)count;
-    node->width = count ? ir_type_width[t->block->insns[insn->a].type] : 0;
-    node->cond = 0;
-    node->operand[0] = count > 0 ? t->canon[insn->a] : insn->a;
-    node->operand[1] = count > 1 ? t->canon[insn->b] : insn->b;
-    node->operand[2] = count > 2 ? t->canon[insn->c] : insn->c;
-    node->hint = IR_NONE;
-    node->imm = insn->imm;
+    unsigned count = ir_op_info[insn->op].operand_count;
+    ir_ref a = count > 0 ? insn->a : ref, b = count > 1 ? insn->b : ref;
+    t->canon[ref] = (ir_ref)(t->capacity + ref % T1_DUMMIES);
+    t->width[ref] = ir_type_width[insn->type];
+    *node = (struct t1_node){
+        .op = insn->op,
+        .type = insn->type,
+        .count = (uint8_t)count,
+        .operand = {t->canon[a], t->canon[b], count > 2 ? t->canon[insn->c] : insn->c},
+        .hint = IR_NONE,
+        .imm = insn->imm,
+    };
+    node->width = t->width[a];
+    t->canon[ref] = ref;
     t->values[ref] = (struct t1_value){.next_use = IR_NONE,
                                        .gpr = X64_NO_REG,
                                        .xmm = X64_NO_REG,
                                        .spill = T1_NO_SPILL};
 }
 
+static void count_uses(struct t1 *t, const struct t1_node *node)
+{
+    t->values[node->operand[0]].uses++;
+    t->values[node->operand[1]].uses++;
+    if (node->count > 2)
+        t->values[node->operand[2]].uses++;
+}
+
 static void plan_forward(struct t1 *t)
 {
     ir_ref known[IR_GUEST_REGS];
     memset(known, 0xff, sizeof known);
+    t->exits_planned = 0;
     for (uint32_t i = 0; i < t->block->length; i++) {
         ir_ref ref = (ir_ref)i;
         copy_insn(t, ref);
         struct t1_node *node = &t->nodes[i];
-        t->canon[i] = alias_of(t, ref, node, known);
-        bool is_redundant = t->canon[i] != ref;
-        if (node->op == IR_set_reg) {
-            is_redundant = known[node->imm] == node->operand[0];
-            known[node->imm] = node->operand[0];
+        unsigned traits = traits_of(node->op);
+        if (traits & ALIASES) {
+            ir_ref canonical = alias_of(t, ref, node, known);
+            if (canonical != ref) {
+                t->canon[ref] = canonical;
+                node->flags = T1_SKIP;
+                continue;
+            }
         }
-        if (is_redundant) {
-            node->flags = T1_SKIP;
-            continue;
-        }
-        for (unsigned k = 0; k < node->count; k++)
-            t->values[node->operand[k]].uses++;
+        t->exits_planned += (flag_traits[node->op] & OBSERVES) != 0;
+        count_uses(t, node);
     }
 }
 
@@ -170,7 +254,8 @@ static void fold_lea(struct t1 *t, struct t1_node *node)
         ir_ref shifted = node->operand[k], other = node->operand[1 - k];
         struct t1_node *shl = &t->nodes[shifted];
         if (!is_single_use(t, shifted, IR_shl) || shl->type != node->type ||
-            !t1_is_const(t, shl->operand[1]) || t1_is_const(t, other) || t1_is_const(t, shl->operand[0]))
+            !t1_is_const(t, shl->operand[1]) || t1_is_const(t, shl->operand[0]) ||
+            t1_is_const(t, other))
             continue;
         uint64_t count = t->nodes[shl->operand[1]].imm & (ir_type_width[node->type] - 1u);
         if (count < 1 || count > 3)
@@ -260,8 +345,6 @@ static void fold(struct t1 *t, struct t1_node *node)
  * between the value's definition and the set_reg. */
 static void check_hint(const struct t1 *t, struct t1_node *node, const struct scan *scan)
 {
-    if (node->hint == IR_NONE)
-        return;
     uint64_t reg = t->nodes[node->hint].imm;
     if (scan->next_set[reg] != node->hint || scan->next_get[reg] < node->hint ||
         scan->next_observation < node->hint)
@@ -269,15 +352,8 @@ static void check_hint(const struct t1 *t, struct t1_node *node, const struct sc
 }
 
 /* Passes the node's hint on to the operand that two-address code will want in the same place. */
-static void pass_hint_on(struct t1 *t, const struct t1_node *node)
+static void pass_hint_on(struct t1 *t, const struct t1_node *node, bool is_commutative)
 {
-    bool is_passing = node->op == IR_sext || node->op == IR_zext ||
-                      (node->op >= IR_add && node->op <= IR_mul) ||
-                      (node->op >= IR_and && node->op <= IR_rotr);
-    if (!is_passing)
-        return;
-    bool is_commutative = node->op == IR_add || node->op == IR_mul ||
-                          (node->op >= IR_and && node->op <= IR_xor);
     for (unsigned k = 0; k < (is_commutative ? 2u : 1u); k++) {
         struct t1_node *operand = &t->nodes[node->operand[k]];
         if (operand->op == IR_get_reg || operand->op == IR_const ||
@@ -288,14 +364,14 @@ static void pass_hint_on(struct t1 *t, const struct t1_node *node)
     }
 }
 
-static void note_effects(const struct t1 *t, ir_ref ref, struct t1_node *node, struct scan *scan)
+static void note_effects(const struct t1 *t, ir_ref ref, const struct t1_node *node,
+                         unsigned traits, struct scan *scan)
 {
-    bool is_memory = node->op >= IR_load && node->op <= IR_amo;
-    if (is_memory || ir_op_info[node->op].flags & IR_EXITS)
+    if (traits & OBSERVES)
         scan->next_observation = ref;
-    if (node->op == IR_get_reg)
+    if (traits & GETS)
         scan->next_get[node->imm] = ref;
-    if (node->op == IR_set_reg) {
+    if (traits & SETS) {
         scan->next_set[node->imm] = ref;
         if (t->pinned >> node->imm & 1 && !t1_is_float(t, node->operand[0]))
             t->nodes[node->operand[0]].hint = ref;
@@ -304,10 +380,16 @@ static void note_effects(const struct t1 *t, ir_ref ref, struct t1_node *node, s
 
 static void note_uses(struct t1 *t, ir_ref ref, struct t1_node *node)
 {
-    for (unsigned k = 0; k < node->count; k++)
-        node->next[k] = t->values[node->operand[k]].next_use;
-    for (unsigned k = 0; k < node->count; k++)
-        t->values[node->operand[k]].next_use = ref;
+    struct t1_value *values = t->values;
+    ir_ref next_a = values[node->operand[0]].next_use, next_b = values[node->operand[1]].next_use;
+    node->next[0] = next_a;
+    node->next[1] = next_b;
+    for (unsigned k = 2; k < node->count; k++)
+        node->next[k] = values[node->operand[k]].next_use;
+    values[node->operand[0]].next_use = ref;
+    values[node->operand[1]].next_use = ref;
+    for (unsigned k = 2; k < node->count; k++)
+        values[node->operand[k]].next_use = ref;
 }
 
 static void plan_backward(struct t1 *t)
@@ -317,19 +399,22 @@ static void plan_backward(struct t1 *t)
     for (uint32_t i = t->block->length; i-- > 0;) {
         ir_ref ref = (ir_ref)i;
         struct t1_node *node = &t->nodes[i];
-        if (node->flags & T1_SKIP)
-            continue;
-        if (ir_op_info[node->op].flags & (IR_PURE | IR_READS) &&
-            t->values[i].next_use == IR_NONE) {
+        unsigned traits = traits_of(node->op);
+        bool is_unused = traits & REMOVABLE && t->values[i].next_use == IR_NONE;
+        if (is_unused || node->flags & T1_SKIP) {
             node->flags |= T1_SKIP;
             continue;
         }
-        fold(t, node);
-        check_hint(t, node, &scan);
-        if (node->hint != IR_NONE)
-            pass_hint_on(t, node);
+        if (traits & FOLDS)
+            fold(t, node);
+        if (node->hint != IR_NONE) {
+            check_hint(t, node, &scan);
+            if (node->hint != IR_NONE && traits & PASSES_HINT)
+                pass_hint_on(t, node, traits & COMMUTES);
+        }
         note_uses(t, ref, node);
-        note_effects(t, ref, node, &scan);
+        if (traits & (OBSERVES | GETS | SETS))
+            note_effects(t, ref, node, traits, &scan);
     }
 }
 

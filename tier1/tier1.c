@@ -32,6 +32,8 @@ unsigned t1_host_features(void)
            (__builtin_cpu_supports("fma") ? T1_FMA : 0u);
 }
 
+_Static_assert(IR_MAX_INSNS + T1_DUMMIES <= IR_NONE, "dummies are references too");
+
 static void *grown(void *array, uint32_t count, size_t size_bytes)
 {
     void *result = realloc(array, count * size_bytes);
@@ -44,9 +46,12 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     if (length <= t->capacity)
         return;
     uint32_t capacity = length < 256 ? 256 : length * 2;
+    if (capacity > IR_MAX_INSNS)
+        capacity = IR_MAX_INSNS;
     t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
-    t->values = grown(t->values, capacity, sizeof *t->values);
+    t->values = grown(t->values, capacity + T1_DUMMIES, sizeof *t->values);
     t->canon = grown(t->canon, capacity, sizeof *t->canon);
+    t->width = grown(t->width, capacity, sizeof *t->width);
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);
     t->colds = grown(t->colds, capacity * 2 + 1, sizeof *t->colds);
@@ -63,10 +68,7 @@ static uint8_t *reserve(struct t1 *t)
     struct code_memory *memory = t->cache->memory;
     size_t wanted = 1024 + (size_t)t->block->length * MAX_NODE_BYTES;
     size_t taken = memory->code_used + memory->stub_used + CODE_ALIGNMENT;
-    size_t stubs = 0;
-    for (uint32_t i = 0; i < t->block->length; i++)
-        if (ir_op_info[t->block->insns[i].op].flags & IR_EXITS)
-            stubs += CODE_STUB_BYTES;
+    size_t stubs = (size_t)t->exits_planned * CODE_STUB_BYTES;
     if (taken + stubs + MAX_NODE_BYTES > memory->code_limit)
         return NULL;
     size_t available = memory->code_limit - taken - stubs;
@@ -196,10 +198,10 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
     t->cache = job->cache;
     t->tb = job->tb;
     ensure_capacity(t, job->block->length);
+    t1_plan(t);
     uint8_t *start = reserve(t);
     if (!start)
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    t1_plan(t);
     emit_block(t);
     if (t->trouble || t->x.failed || t->is_full) {
         code_trim(t->cache->memory, start);
@@ -222,6 +224,7 @@ static void destroy(struct tier *tier)
     free(t->nodes);
     free(t->values);
     free(t->canon);
+    free(t->width);
     free(t->offsets);
     free(t->exits);
     free(t->colds);

@@ -298,22 +298,11 @@ uint32_t x64_jmp(struct x64 *x)
     return x64_offset(x);
 }
 
-static void put_distance(struct x64 *x, const void *x_address)
-{
-    x64_u32(x, (uint32_t)((const uint8_t *)x_address - (x64_here(x) + 4)));
-}
-
-void x64_jmp_to(struct x64 *x, const void *x_address)
-{
-    x64_u8(x, 0xe9);
-    put_distance(x, x_address);
-}
-
 void x64_jcc_to(struct x64 *x, enum x64_cc cc, const void *x_address)
 {
     x64_u8(x, 0x0f);
     x64_u8(x, 0x80 | (unsigned)cc);
-    put_distance(x, x_address);
+    x64_u32(x, (uint32_t)((const uint8_t *)x_address - (x64_here(x) + 4)));
 }
 
 void x64_jmp_mem(struct x64 *x, struct x64_mem mem)

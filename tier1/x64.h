@@ -144,7 +144,6 @@ void x64_cmov(struct x64 *x, enum x64_cc cc, unsigned w, unsigned reg, struct x6
 /* Each gives the offset one past its rel32, for x64_patch_rel32. */
 uint32_t x64_jcc(struct x64 *x, enum x64_cc cc);
 uint32_t x64_jmp(struct x64 *x);
-void x64_jmp_to(struct x64 *x, const void *x_address);
 void x64_jcc_to(struct x64 *x, enum x64_cc cc, const void *x_address);
 void x64_jmp_mem(struct x64 *x, struct x64_mem mem);
 void x64_call_mem(struct x64 *x, struct x64_mem mem);

@@ -13,7 +13,7 @@ struct tier_options {
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
-    bool is_precise;        /* tier 2: guest state is exact at a fault */
+    bool is_precise;        /* the engine's: regions are to be precise from now on (tier_job) */
     bool is_verifying;      /* tier 2: run LLVM's verifier on each module */
 };
 
@@ -31,6 +31,7 @@ struct tier_job {
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;
     int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
+    bool is_precise;                /* tier 2: guest state is exact at a fault */
     uint64_t generation;            /* of the cache when the region was formed: when it has changed
                                        at link time the result is not installed */
     struct tier_dump dump;
