@@ -75,6 +75,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tie
         .region = region,
         .level = level,
         .next_heat = promote_initial_heat(exec, level),
+        .is_precise = exec->options.is_precise,
         .generation = exec->cache->generation,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
     };

@@ -1,8 +1,9 @@
 /* The region former: which blocks tier 2 compiles together.
  *
- * From the entry block successors are followed breadth first while the budget of guest instructions
- * lasts. A direct call is followed into the callee when the callee as a whole is small; its blocks
- * become nodes of a context of their own, whose returns are expected at the call's return address.
+ * From the entry block successors are followed breadth first, calls passed over, while the budget of
+ * guest instructions lasts. What is left of it goes to the calls that were met: a callee that is
+ * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
+ * call's return address; its calls queue up behind the others.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
  * region, so that a loop with such a call is one region and not one for each call.
  * With a profile (the heat that tier 1 counted) blocks that ran rarely are left out: the exits to
@@ -18,9 +19,10 @@
 enum {
     MAX_NODES = 400,
     MAX_CONTEXTS = 64,
-    MAX_CALL_DEPTH = 3,
-    MAX_CALLEE_INSNS = 100,
-    MAX_CALLEE_BLOCKS = 24,
+    MAX_CALL_SITES = 128,
+    MAX_CALL_DEPTH = 4,
+    MAX_CALLEE_INSNS = 150,
+    MAX_CALLEE_BLOCKS = 40,
     COLD_FRACTION = 32, /* blocks that ran less than the threshold / 32 stay out */
 };
 
@@ -32,6 +34,13 @@ struct context {
     uint32_t depth;
 };
 
+/* A call that was met and not yet decided upon. */
+struct call_site {
+    uint32_t node;
+    bool is_guess; /* through a pointer that always went to callee_pc */
+    uint64_t callee_pc, return_pc;
+};
+
 struct former {
     struct exec *exec;
     struct arena *arena;
@@ -39,6 +48,8 @@ struct former {
     struct context contexts[MAX_CONTEXTS];
     uint32_t context_count;
     bool is_profiled;
+    struct call_site calls[MAX_CALL_SITES];
+    uint32_t call_count;
     uint32_t first;                     /* 1 when nodes[0] is kept for the dispatch */
     int32_t entries[REGION_MAX_EDGES];  /* nodes; the first is the region's own */
     uint32_t entry_count;
@@ -158,8 +169,8 @@ static void measure_block(struct former *former, struct measure *measure, uint64
     }
 }
 
-/* Is the function at pc small, its calls not counted? */
-static bool is_small_callee(struct former *former, uint64_t pc)
+/* Is the function at pc small, its calls not counted, and is there room for all of it? */
+static bool is_fitting_callee(struct former *former, uint64_t pc)
 {
     struct measure measure = {.is_small = true};
     measure_add(former, &measure, pc);
@@ -168,7 +179,8 @@ static bool is_small_callee(struct former *former, uint64_t pc)
         if (measure.insns > MAX_CALLEE_INSNS)
             measure.is_small = false;
     }
-    return measure.is_small && measure.has_return;
+    return measure.is_small && measure.has_return &&
+           former->region->guest_length + measure.insns <= former->exec->config.max_region_insns;
 }
 
 static bool is_recursive(const struct former *former, uint32_t context, uint64_t callee_pc)
@@ -189,7 +201,7 @@ static int32_t reach_call(struct former *former, uint32_t context, uint64_t call
     uint32_t depth = former->contexts[context].depth + 1;
     if (former->context_count == MAX_CONTEXTS || depth > MAX_CALL_DEPTH ||
         is_recursive(former, context, callee_pc) || !has_room(former) ||
-        !is_worth_following(former, callee_pc) || !is_small_callee(former, callee_pc))
+        !is_worth_following(former, callee_pc) || !is_fitting_callee(former, callee_pc))
         return REGION_NO_NODE;
     uint32_t fresh = former->context_count++;
     former->contexts[fresh] = (struct context){return_pc, callee_pc, context, depth};
@@ -214,14 +226,49 @@ static void follow_jump(struct former *former, struct region_node *node)
         add_edge(node, observed->pc[i], reach(former, observed->pc[i], node->context), true);
 }
 
-/* A call through a pointer is followed when it always went to one function. */
-static void follow_indirect_call(struct former *former, struct region_node *node)
+/* Where a call that leaves the region comes back. Calls of calls come back to their caller, which
+ * is not in the region in that context. */
+static void add_return_entry(struct former *former, uint32_t context, uint64_t return_pc)
 {
-    const struct tb_observed *observed = observed_destinations(former, node->block);
+    if (context != 0 || former->entry_count == REGION_MAX_EDGES)
+        return;
+    int32_t node = reach(former, return_pc, context);
+    if (node == REGION_NO_NODE)
+        return;
+    for (uint32_t i = 0; i < former->entry_count; i++)
+        if (former->entries[i] == node)
+            return;
+    former->entries[former->entry_count++] = node;
+}
+
+/* Queues a call; what follows it in its own function is reached at once. */
+static void meet_call(struct former *former, uint32_t index, uint64_t callee_pc, bool is_guess)
+{
+    const struct region_node *node = &former->region->nodes[index];
     uint64_t return_pc = node->block->guest_pc + node->block->guest_size_bytes;
-    if (observed && observed->count == 1)
-        add_edge(node, observed->pc[0],
-                 reach_call(former, node->context, observed->pc[0], return_pc), true);
+    reach(former, return_pc, node->context);
+    if (former->call_count < MAX_CALL_SITES)
+        former->calls[former->call_count++] =
+            (struct call_site){index, is_guess, callee_pc, return_pc};
+}
+
+static void decide_call(struct former *former, const struct call_site *call)
+{
+    struct region_node *node = &former->region->nodes[call->node];
+    int32_t callee = REGION_NO_NODE;
+    if (call->callee_pc)
+        callee = reach_call(former, node->context, call->callee_pc, call->return_pc);
+    if (callee == REGION_NO_NODE || call->is_guess)
+        add_return_entry(former, node->context, call->return_pc);
+    add_edge(node, call->callee_pc, callee, call->is_guess);
+}
+
+/* A call through a pointer is followed when it always went to one function. */
+static void meet_indirect_call(struct former *former, uint32_t index)
+{
+    const struct region_node *node = &former->region->nodes[index];
+    const struct tb_observed *observed = observed_destinations(former, node->block);
+    meet_call(former, index, observed && observed->count == 1 ? observed->pc[0] : 0, true);
 }
 
 static void follow_indirect(struct former *former, uint32_t index, const struct ir_insn *exit)
@@ -238,45 +285,22 @@ static void follow_indirect(struct former *former, uint32_t index, const struct 
         follow_jump(former, node);
         break;
     case IR_BRANCH_CALL:
-        follow_indirect_call(former, node);
+        meet_indirect_call(former, index);
         break;
     case IR_BRANCH_COUNT:
         CHECK(false, "an exit without a kind");
     }
 }
 
-/* Where a call that leaves the region comes back. Calls of calls come back to their caller, which
- * is not in the region in that context. */
-static void add_return_entry(struct former *former, uint32_t context, uint64_t return_pc)
-{
-    if (context != 0 || !former->is_profiled || former->entry_count == REGION_MAX_EDGES)
-        return;
-    int32_t node = reach(former, return_pc, context);
-    if (node == REGION_NO_NODE)
-        return;
-    for (uint32_t i = 0; i < former->entry_count; i++)
-        if (former->entries[i] == node)
-            return;
-    former->entries[former->entry_count++] = node;
-}
-
 static void follow_exit(struct former *former, uint32_t index, const struct ir_insn *exit)
 {
     struct region_node *node = &former->region->nodes[index];
-    uint64_t return_pc = node->block->guest_pc + node->block->guest_size_bytes;
-    if (exit->op == IR_exit_if)
-        add_edge(node, exit->imm, reach(former, exit->imm, node->context), false);
-    if (exit->op == IR_exit_direct)
-        add_edge(node, exit->imm,
-                 exit->c == IR_BRANCH_CALL
-                     ? reach_call(former, node->context, exit->imm, return_pc)
-                     : reach(former, exit->imm, node->context),
-                 false);
     if (exit->op == IR_exit_indirect)
         follow_indirect(former, index, exit);
-    bool is_call = exit->op != IR_exit_if && exit->c == IR_BRANCH_CALL;
-    if (is_call && node->edge_count == 0)
-        add_return_entry(former, node->context, return_pc);
+    else if (exit->op == IR_exit_direct && exit->c == IR_BRANCH_CALL)
+        meet_call(former, index, exit->imm, false);
+    else if (exit->op == IR_exit_direct || exit->op == IR_exit_if)
+        add_edge(node, exit->imm, reach(former, exit->imm, node->context), false);
 }
 
 /* nodes[0] of a region with several entries. */
@@ -313,6 +337,19 @@ static void follow_node(struct former *former, uint32_t index)
             follow_exit(former, index, &block->insns[i]);
 }
 
+/* Follows nodes until none is left, then decides the oldest call, and so on. */
+static void follow_all(struct former *former)
+{
+    uint32_t call = 0, node = former->first;
+    for (;;) {
+        while (node < former->region->length)
+            follow_node(former, node++);
+        if (call == former->call_count)
+            return;
+        decide_call(former, &former->calls[call++]);
+    }
+}
+
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
                               bool is_profiled)
 {
@@ -334,8 +371,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     region->guest_length = region->nodes[1].block->guest_length;
     former->entries[former->entry_count++] = 1;
     if (exec_has(exec, FEATURE_regions))
-        for (uint32_t i = 1; i < region->length; i++)
-            follow_node(former, i);
+        follow_all(former);
     if (former->entry_count > 1)
         make_dispatch(former);
     else
