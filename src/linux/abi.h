@@ -65,7 +65,7 @@ struct guest_sigcontext {
     uint64_t pc, reg[31]; /* x1 to x31 */
     uint64_t fp[32];      /* __riscv_d_ext_state */
     uint32_t fcsr;
-    uint32_t pad[65];     /* to the size of __riscv_q_ext_state, then no extension records */
+    uint32_t pad[65]; /* to the size of __riscv_q_ext_state, then no extension records */
     uint32_t end_magic, end_size;
 };
 struct guest_ucontext {
@@ -73,7 +73,7 @@ struct guest_ucontext {
     struct guest_stack stack;
     uint64_t mask;
     uint8_t unused[1024 / 8 - sizeof(uint64_t)];
-    uint64_t align;       /* the context is 16-byte aligned */
+    uint64_t align; /* the context is 16-byte aligned */
     struct guest_sigcontext context;
 };
 struct guest_sigframe {

@@ -79,8 +79,7 @@ bool frame_restore(struct linux_thread *thread)
 {
     struct vcpu *vcpu = thread->vcpu;
     uint64_t addr = *stack_pointer(thread);
-    const struct guest_sigframe *frame =
-        addr % 16 ? NULL : guest_in(thread, addr, sizeof *frame);
+    const struct guest_sigframe *frame = addr % 16 ? NULL : guest_in(thread, addr, sizeof *frame);
     if (!frame)
         return false;
     const struct guest_sigcontext *context = &frame->ucontext.context;

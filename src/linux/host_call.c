@@ -3,7 +3,8 @@
 
 #include "src/exec/exec.h"
 
-_Static_assert(VCPU_PENDING_SIGNAL == 1 && RESTART_NOINTR == 513, "constants of the assembly below");
+_Static_assert(VCPU_PENDING_SIGNAL == 1 && RESTART_NOINTR == 513,
+               "constants of the assembly below");
 
 /* rdi pending, rsi number, rdx rcx r8 r9 and the stack: a to f. */
 __asm__(".text\n"

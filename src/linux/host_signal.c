@@ -1,10 +1,10 @@
 /* Signals of the host: what arrives at this process is the guest's.
  *
- * The host's disposition follows the guest's: default and ignore are the host's own, a guest handler
- * becomes `take_signal`, which puts the siginfo into the ring of the thread it interrupted and sets
- * VCPU_PENDING_SIGNAL. The host's mask follows the guest's, so a blocked signal waits in the
- * kernel. Signals of the engine (SIGSEGV, SIGBUS, ...) are left alone. One machine at a time owns
- * the host's signals: the first whose guest installs a handler. */
+ * The host's disposition follows the guest's: default and ignore are the host's own, a guest
+ * handler becomes `take_signal`, which puts the siginfo into the ring of the thread it interrupted
+ * and sets VCPU_PENDING_SIGNAL. The host's mask follows the guest's, so a blocked signal waits in
+ * the kernel. Signals of the engine (SIGSEGV, SIGBUS, ...) are left alone. One machine at a time
+ * owns the host's signals: the first whose guest installs a handler. */
 #include "src/linux/process.h"
 
 #include "src/base/check.h"
@@ -95,8 +95,8 @@ void host_signal_follow(struct linux_process *process, int signal)
                            process->action[SIGBUS].handler > GUEST_SIG_IGN;
         exec_set_precise_faults(process->config.exec, has_handler);
     }
-    if (!is_followed(signal) || (!atomic_compare_exchange_strong(&signal_owner, &owner, process) &&
-                                 owner != process))
+    if (!is_followed(signal) ||
+        (!atomic_compare_exchange_strong(&signal_owner, &owner, process) && owner != process))
         return;
     struct sigaction action = {.sa_flags = SA_RESTART}, before;
     if (handler == GUEST_SIG_DFL) {

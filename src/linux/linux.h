@@ -16,10 +16,10 @@ struct linux_process;
 struct linux_config {
     struct space *space;
     const struct guest_isa *isa;
-    struct exec *exec;      /* told when faults must be precise; NULL: nobody is told (unit tests) */
-    const char *exec_path;  /* of the program, for /proc/self/exe */
-    FILE *strace;           /* NULL: no trace */
-    bool is_deterministic;  /* getrandom gives the same bytes in every run */
+    struct exec *exec;     /* told when faults must be precise; NULL: nobody is told (unit tests) */
+    const char *exec_path; /* of the program, for /proc/self/exe */
+    FILE *strace;          /* NULL: no trace */
+    bool is_deterministic; /* getrandom gives the same bytes in every run */
 };
 
 struct linux_exit {

@@ -67,6 +67,7 @@ void linux_destroy(struct linux_process **process)
         return;
     host_signal_fini(*process);
     free((*process)->main_thread.queue.entry);
+    free((*process)->queue.entry);
     free(*process);
     *process = NULL;
 }
@@ -113,8 +114,7 @@ void *guest_buffer_out(struct linux_thread *thread, uint64_t addr, uint64_t size
 const char *guest_path(struct linux_thread *thread, uint64_t addr, int64_t *ret_result)
 {
     int reason = 0;
-    const char *path =
-        space_string(thread->process->config.space, addr, LINUX_PATH_MAX, &reason);
+    const char *path = space_string(thread->process->config.space, addr, LINUX_PATH_MAX, &reason);
     if (!path)
         *ret_result = -reason;
     return path;
@@ -156,9 +156,8 @@ static int64_t run_traced_call(struct linux_thread *thread, uint64_t number, con
 
 static bool has_waiting_signals(const struct linux_thread *thread)
 {
-    return thread->queue.count != 0 ||
-           atomic_load_explicit(&thread->vcpu->pending, memory_order_acquire) &
-               VCPU_PENDING_SIGNAL;
+    return thread->queue.count != 0 || thread->process->queue.count != 0 ||
+           atomic_load_explicit(&thread->vcpu->pending, memory_order_acquire) & VCPU_PENDING_SIGNAL;
 }
 
 static enum os_action os_syscall(void *os, struct vcpu *vcpu)

@@ -12,7 +12,8 @@
 
 enum { SIGNAL_RING = 256, SIGNAL_QUEUE_MAX = 1024, LINUX_PATH_MAX = 4096 };
 
-/* Signals waiting for delivery, oldest first. Owner: its thread. */
+/* Signals waiting for delivery, oldest first. Owner: its thread or, for those sent to the process
+ * as a whole, the process. */
 struct signal_queue {
     siginfo_t *entry;
     uint32_t count, capacity;
@@ -22,13 +23,13 @@ struct signal_queue {
 struct linux_thread {
     struct linux_process *process;
     struct vcpu *vcpu;
-    int32_t tid;                /* the host thread's; 0 before its first system call */
-    uint64_t blocked;           /* bit signal - 1 */
-    uint64_t saved_mask;        /* to restore after a call with a mask of its own */
+    int32_t tid;         /* the host thread's; 0 before its first system call */
+    uint64_t blocked;    /* bit signal - 1 */
+    uint64_t saved_mask; /* to restore after a call with a mask of its own */
     bool has_saved_mask;
     struct guest_stack altstack;
-    struct signal_queue queue;
-    uint64_t clear_child_tid;   /* set_tid_address */
+    struct signal_queue queue; /* of signals sent to this thread */
+    uint64_t clear_child_tid;  /* set_tid_address */
     uint64_t robust_list;
     /* From the host's signal handler (producer) to this thread (consumer). */
     siginfo_t ring[SIGNAL_RING];
@@ -38,20 +39,21 @@ struct linux_thread {
 
 /* Owner: whoever called linux_create. */
 struct linux_process {
-    struct linux_config config; /* constant */
+    struct linux_config config;     /* constant */
     char exec_path[LINUX_PATH_MAX]; /* absolute, constant */
-    uint64_t trampoline;        /* guest address of the rt_sigreturn code, constant */
+    uint64_t trampoline;            /* guest address of the rt_sigreturn code, constant */
     struct linux_thread main_thread;
+    struct signal_queue queue; /* of signals sent to the process */
     struct guest_sigaction action[GUEST_SIGNALS + 1];
-    uint64_t hooked_signals;    /* those with tiercel's handler on the host */
+    uint64_t hooked_signals; /* those with tiercel's handler on the host */
     struct sigaction original_action[GUEST_SIGNALS + 1]; /* the host's, of signals changed */
     uint64_t changed_signals;
     sigset_t original_mask;
     bool is_mask_changed;
     struct rlimit own_limit[RLIM_NLIMITS]; /* limits that are the guest's alone */
-    uint32_t own_limit_set;     /* bit per resource */
+    uint32_t own_limit_set;                /* bit per resource */
     uint64_t personality;
-    uint64_t random_state;      /* of getrandom when deterministic */
+    uint64_t random_state; /* of getrandom when deterministic */
     bool has_exited;
     struct linux_exit exit;
 };
@@ -103,9 +105,10 @@ static inline uint64_t signal_bit(int signal)
     (signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) | signal_bit(SIGFPE) |          \
      signal_bit(SIGTRAP))
 
-/* Puts a signal that the guest sent to itself into the queue: 0 or -EAGAIN. Ignored ones vanish. */
-int64_t signal_send(struct linux_thread *thread, const siginfo_t *info);
-/* Moves what the host's handler left into the queue. */
+/* Queues a signal that the guest sent to itself, to the thread or to its process: 0 or -EAGAIN.
+ * Ignored ones vanish. */
+int64_t signal_send(struct linux_thread *thread, bool is_for_process, const siginfo_t *info);
+/* Moves what the host's handler left into the queues. */
 void signal_collect(struct linux_thread *thread);
 /* True when an unblocked signal waits that is not ignored. */
 bool signal_is_deliverable(struct linux_thread *thread);
@@ -116,7 +119,8 @@ enum os_action signal_deliver(struct linux_thread *thread, int restart);
 enum os_action signal_force(struct linux_thread *thread, const siginfo_t *info,
                             const char *message);
 void signal_set_blocked(struct linux_thread *thread, uint64_t mask);
-/* Takes the oldest waiting signal of a set from the queue. */
+/* Takes a waiting signal of a set: the thread's own before the process's, the lowest number first,
+ * the oldest of equal ones. */
 bool signal_take(struct linux_thread *thread, uint64_t set, siginfo_t *ret_info);
 uint64_t signal_pending_set(const struct linux_thread *thread);
 
@@ -154,7 +158,7 @@ struct syscall_row {
     long host_number;       /* of such a call */
     uint8_t kind[7];        /* of the arguments, ended by A_NONE */
     bool is_result_hex;
-    bool is_missing;        /* known, not provided: ENOSYS */
+    bool is_missing; /* known, not provided: ENOSYS */
 };
 /* NULL when Linux has no such call. */
 const struct syscall_row *syscall_row(uint64_t number);

@@ -1,9 +1,8 @@
-/* Guest signals: the queue of a thread, and delivery.
+/* Guest signals: the queues of thread and process, and delivery.
  *
- * Signals that the guest sends to itself go straight into the queue, those from outside come through
+ * Signals that the guest sends to itself go straight into a queue, those from outside come through
  * the host's handler and the ring (host_signal.c). Delivery happens at a system call, at a poll and
- * at a fault: the lowest unblocked number first, as Linux does; one frame on top of the other while
- * there are any. */
+ * at a fault, in Linux's order (signal_take); one frame on top of the other while there are any. */
 #include "src/linux/process.h"
 
 #include "src/base/bits.h"
@@ -74,9 +73,8 @@ static int64_t queue_push(struct signal_queue *queue, const siginfo_t *info)
     return 0;
 }
 
-bool signal_take(struct linux_thread *thread, uint64_t set, siginfo_t *ret_info)
+static bool queue_take(struct signal_queue *queue, uint64_t set, siginfo_t *ret_info)
 {
-    struct signal_queue *queue = &thread->queue;
     uint32_t best = queue->count;
     for (uint32_t i = 0; i < queue->count; i++)
         if (set & signal_bit(queue->entry[i].si_signo) &&
@@ -91,20 +89,31 @@ bool signal_take(struct linux_thread *thread, uint64_t set, siginfo_t *ret_info)
     return true;
 }
 
-uint64_t signal_pending_set(const struct linux_thread *thread)
+static uint64_t queue_set(const struct signal_queue *queue)
 {
     uint64_t set = 0;
-    for (uint32_t i = 0; i < thread->queue.count; i++)
-        set |= signal_bit(thread->queue.entry[i].si_signo);
+    for (uint32_t i = 0; i < queue->count; i++)
+        set |= signal_bit(queue->entry[i].si_signo);
     return set;
 }
 
-int64_t signal_send(struct linux_thread *thread, const siginfo_t *info)
+bool signal_take(struct linux_thread *thread, uint64_t set, siginfo_t *ret_info)
+{
+    return queue_take(&thread->queue, set, ret_info) ||
+           queue_take(&thread->process->queue, set, ret_info);
+}
+
+uint64_t signal_pending_set(const struct linux_thread *thread)
+{
+    return queue_set(&thread->queue) | queue_set(&thread->process->queue);
+}
+
+int64_t signal_send(struct linux_thread *thread, bool is_for_process, const siginfo_t *info)
 {
     bool is_blocked = thread->blocked & signal_bit(info->si_signo);
     if (is_ignored(thread->process, info->si_signo) && !is_blocked)
         return 0;
-    return queue_push(&thread->queue, info);
+    return queue_push(is_for_process ? &thread->process->queue : &thread->queue, info);
 }
 
 void signal_collect(struct linux_thread *thread)
@@ -113,7 +122,8 @@ void signal_collect(struct linux_thread *thread)
                               memory_order_acquire);
     uint32_t tail = atomic_load_explicit(&thread->ring_tail, memory_order_relaxed);
     while (tail != atomic_load_explicit(&thread->ring_head, memory_order_acquire)) {
-        queue_push(&thread->queue, &thread->ring[tail % SIGNAL_RING]);
+        const siginfo_t *info = &thread->ring[tail % SIGNAL_RING];
+        queue_push(info->si_code == SI_TKILL ? &thread->queue : &thread->process->queue, info);
         atomic_store_explicit(&thread->ring_tail, ++tail, memory_order_release);
     }
 }
@@ -225,8 +235,7 @@ enum os_action signal_deliver(struct linux_thread *thread, int restart)
     return OS_CONTINUE;
 }
 
-enum os_action signal_force(struct linux_thread *thread, const siginfo_t *info,
-                            const char *message)
+enum os_action signal_force(struct linux_thread *thread, const siginfo_t *info, const char *message)
 {
     int signal = info->si_signo;
     uint64_t handler = thread->process->action[signal].handler;

@@ -1,4 +1,5 @@
-/* --strace: one readable line for each system call, `openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3`.
+/* --strace: one readable line for each system call, `openat(AT_FDCWD, "/etc/passwd", O_RDONLY) =
+ * 3`.
  *
  * How an argument looks is its kind's `show` (kinds.def), flags come from names.def. Arguments are
  * formatted before the call, since it may change what they point to, results and filled buffers
@@ -142,8 +143,7 @@ static void put_flags(struct strace_line *line, const struct constant_name *name
         is_first = false;
     }
     if (value || is_first)
-        put(line, value > 9 ? "%s%#llx" : "%s%llu", is_first ? "" : "|",
-            (unsigned long long)value);
+        put(line, value > 9 ? "%s%#llx" : "%s%llu", is_first ? "" : "|", (unsigned long long)value);
 }
 
 static bool put_constant(struct strace_line *line, const struct constant_name *names,
@@ -198,12 +198,19 @@ static void put_futex(struct strace_line *line, const struct constant_name *name
 
 static void put_ioctl(struct strace_line *line, uint64_t request)
 {
-    static const struct constant_name names[] = {
-        {"TCGETS", TCGETS},         {"TCSETS", TCSETS},         {"TCSETSW", TCSETSW},
-        {"TCSETSF", TCSETSF},       {"TIOCGWINSZ", TIOCGWINSZ}, {"TIOCSWINSZ", TIOCSWINSZ},
-        {"TIOCGPGRP", TIOCGPGRP},   {"TIOCSPGRP", TIOCSPGRP},   {"FIONREAD", FIONREAD},
-        {"FIONBIO", FIONBIO},       {"TIOCGSID", TIOCGSID},     {"FIOCLEX", FIOCLEX},
-        {NULL, 0}};
+    static const struct constant_name names[] = {{"TCGETS", TCGETS},
+                                                 {"TCSETS", TCSETS},
+                                                 {"TCSETSW", TCSETSW},
+                                                 {"TCSETSF", TCSETSF},
+                                                 {"TIOCGWINSZ", TIOCGWINSZ},
+                                                 {"TIOCSWINSZ", TIOCSWINSZ},
+                                                 {"TIOCGPGRP", TIOCGPGRP},
+                                                 {"TIOCSPGRP", TIOCSPGRP},
+                                                 {"FIONREAD", FIONREAD},
+                                                 {"FIONBIO", FIONBIO},
+                                                 {"TIOCGSID", TIOCGSID},
+                                                 {"FIOCLEX", FIOCLEX},
+                                                 {NULL, 0}};
     for (const struct constant_name *name = names; name->name; name++) {
         if (name->value == (uint32_t)request) {
             put(line, "%s", name->name);
@@ -275,8 +282,8 @@ static bool is_shown_after(enum arg_kind kind)
     return kinds[kind].show == SHOW_RESULT_DATA || kinds[kind].show == SHOW_FD_PAIR;
 }
 
-static void show_argument(struct linux_thread *thread, struct strace_line *line,
-                          enum arg_kind kind, const uint64_t arg[], unsigned i, int64_t result)
+static void show_argument(struct linux_thread *thread, struct strace_line *line, enum arg_kind kind,
+                          const uint64_t arg[], unsigned i, int64_t result)
 {
     uint64_t value = arg[i];
     const struct constant_name *names = kinds[kind].names;

@@ -8,7 +8,6 @@
 #include <linux/fs.h>
 #include <linux/sockios.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -67,8 +66,8 @@ static int64_t convert_vector(struct linux_thread *thread, uint64_t addr, uint64
     for (uint64_t i = 0; i < count; i++) {
         uint64_t base = (uintptr_t)guest[i].iov_base;
         size_t size_bytes = guest[i].iov_len;
-        const void *pointer = is_write ? guest_buffer_out(thread, base, size_bytes)
-                                       : guest_buffer_in(thread, base);
+        const void *pointer =
+            is_write ? guest_buffer_out(thread, base, size_bytes) : guest_buffer_in(thread, base);
         if (!pointer && size_bytes)
             return -EFAULT;
         vector[i] = (struct iovec){(void *)(uintptr_t)pointer, size_bytes};
@@ -145,11 +144,10 @@ static const struct {
     uint16_t size_bytes;
     bool is_out;
 } fcntl_pointers[] = {
-    {F_GETLK, sizeof(struct flock), true},      {F_SETLK, sizeof(struct flock), false},
-    {F_SETLKW, sizeof(struct flock), false},    {F_OFD_GETLK, sizeof(struct flock), true},
-    {F_OFD_SETLK, sizeof(struct flock), false}, {F_OFD_SETLKW, sizeof(struct flock), false},
-    {F_GETOWN_EX, sizeof(struct f_owner_ex), true},
-    {F_SETOWN_EX, sizeof(struct f_owner_ex), false},
+    {F_GETLK, sizeof(struct flock), true},          {F_SETLK, sizeof(struct flock), false},
+    {F_SETLKW, sizeof(struct flock), false},        {F_OFD_GETLK, sizeof(struct flock), true},
+    {F_OFD_SETLK, sizeof(struct flock), false},     {F_OFD_SETLKW, sizeof(struct flock), false},
+    {F_GETOWN_EX, sizeof(struct f_owner_ex), true}, {F_SETOWN_EX, sizeof(struct f_owner_ex), false},
 };
 
 int64_t sys_fcntl(struct linux_thread *thread, const uint64_t arg[])
@@ -224,41 +222,4 @@ int64_t sys_ioctl(struct linux_thread *thread, const uint64_t arg[])
     }
     int64_t result = HOST_CALL(thread, SYS_fcntl, arg[0], F_GETFD);
     return result < 0 ? result : -ENOTTY; /* no such request for this descriptor */
-}
-
-/* ---- epoll ---- */
-
-enum { EPOLL_EVENTS_MAX = 1024 };
-
-int64_t sys_epoll_ctl(struct linux_thread *thread, const uint64_t arg[])
-{
-    struct epoll_event event = {0};
-    if (arg[1] != EPOLL_CTL_DEL) {
-        const struct guest_epoll_event *guest = guest_in(thread, arg[3], sizeof *guest);
-        if (!guest)
-            return -EFAULT;
-        event.events = guest->events;
-        event.data.u64 = guest->data;
-    }
-    return HOST_CALL(thread, SYS_epoll_ctl, arg[0], arg[1], arg[2], (uintptr_t)&event);
-}
-
-int64_t sys_epoll_pwait(struct linux_thread *thread, const uint64_t arg[])
-{
-    struct epoll_event events[EPOLL_EVENTS_MAX];
-    int64_t count = (int32_t)arg[2];
-    if (count <= 0 || arg[4] != 0)
-        return -EINVAL; /* a signal mask is not provided */
-    if (count > EPOLL_EVENTS_MAX)
-        count = EPOLL_EVENTS_MAX;
-    struct guest_epoll_event *guest =
-        guest_out(thread, arg[1], (uint64_t)count * sizeof *guest);
-    if (!guest)
-        return -EFAULT;
-    int64_t result = HOST_CALL(thread, SYS_epoll_pwait, arg[0], (uintptr_t)events, count, arg[3],
-                               0, GUEST_SIGSET_BYTES);
-    for (int64_t i = 0; i < result; i++)
-        guest[i] = (struct guest_epoll_event){.events = events[i].events,
-                                              .data = events[i].data.u64};
-    return result == -RESTART_SYS ? -RESTART_NOHAND : result;
 }

@@ -142,9 +142,9 @@ static int64_t limit_call(struct linux_thread *thread, uint64_t pid, unsigned re
             return -EINVAL;
     }
     bool is_own = is_own_limit(resource) && (pid == 0 || pid == (uint64_t)getpid());
-    int64_t result = HOST_CALL(thread, SYS_prlimit64, pid, resource,
-                               (uintptr_t)(new_limit && !is_own ? &wanted : NULL),
-                               (uintptr_t)&before);
+    int64_t result =
+        HOST_CALL(thread, SYS_prlimit64, pid, resource,
+                  (uintptr_t)(new_limit && !is_own ? &wanted : NULL), (uintptr_t)&before);
     if (result < 0)
         return result;
     if (is_own && process->own_limit_set >> resource & 1)

@@ -39,8 +39,8 @@ int64_t sys_mmap(struct linux_thread *thread, const uint64_t arg[])
     if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
         return -EINVAL;
     uint64_t addr;
-    int64_t result = space_map(space, arg[0], arg[1], prot_of(arg[2]), flags, (int)arg[4],
-                               (off_t)arg[5], &addr);
+    int64_t result =
+        space_map(space, arg[0], arg[1], prot_of(arg[2]), flags, (int)arg[4], (off_t)arg[5], &addr);
     if (result)
         return result;
     if (!(flags & MAP_ANONYMOUS))
@@ -63,8 +63,8 @@ int64_t sys_mprotect(struct linux_thread *thread, const uint64_t arg[])
 int64_t sys_mremap(struct linux_thread *thread, const uint64_t arg[])
 {
     uint64_t addr;
-    int64_t result = space_remap(thread->process->config.space, arg[0], arg[1], arg[2],
-                                 (int)arg[3], arg[4], &addr);
+    int64_t result = space_remap(thread->process->config.space, arg[0], arg[1], arg[2], (int)arg[3],
+                                 arg[4], &addr);
     return result ? result : (int64_t)addr;
 }
 

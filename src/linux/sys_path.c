@@ -49,8 +49,8 @@ static int64_t open_maps(struct linux_thread *thread, uint64_t flags)
                 (unsigned long long)mapping.start, (unsigned long long)mapping.end,
                 mapping.prot & SPACE_READ ? 'r' : '-', mapping.prot & SPACE_WRITE ? 'w' : '-',
                 mapping.prot & SPACE_EXEC ? 'x' : '-', mapping.is_shared ? 's' : 'p',
-                (unsigned long long)mapping.file_offset, mapping.name[0] ? "                  " : "",
-                mapping.name);
+                (unsigned long long)mapping.file_offset,
+                mapping.name[0] ? "                  " : "", mapping.name);
     lseek(fd, 0, SEEK_SET);
     return fd;
 }
@@ -163,8 +163,7 @@ int64_t sys_statx(struct linux_thread *thread, const uint64_t arg[])
     void *buffer = guest_out(thread, arg[4], sizeof(struct statx));
     if (!buffer)
         return -EFAULT;
-    return HOST_CALL(thread, SYS_statx, arg[0], (uintptr_t)path, arg[2], arg[3],
-                     (uintptr_t)buffer);
+    return HOST_CALL(thread, SYS_statx, arg[0], (uintptr_t)path, arg[2], arg[3], (uintptr_t)buffer);
 }
 
 int64_t sys_faccessat(struct linux_thread *thread, const uint64_t arg[])

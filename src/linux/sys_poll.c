@@ -1,4 +1,4 @@
-/* ppoll and pselect6: waiting with a signal mask of their own.
+/* ppoll, pselect6 and epoll: waiting with a signal mask of their own.
  *
  * The mask holds for the host's call too, so nothing is missed between. When the call is
  * interrupted it stays in force until delivery, which restores the old one. */
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 
@@ -113,5 +114,45 @@ int64_t sys_pselect6(struct linux_thread *thread, const uint64_t arg[])
     result = HOST_CALL(thread, SYS_pselect6, count, (uintptr_t)set[0], (uintptr_t)set[1],
                        (uintptr_t)set[2], (uintptr_t)timeout,
                        (uintptr_t)(mask.is_set ? host_pair : NULL));
+    return own_mask_end(thread, &mask, result);
+}
+
+/* ---- epoll ---- */
+
+enum { EPOLL_EVENTS_MAX = 1024 };
+
+int64_t sys_epoll_ctl(struct linux_thread *thread, const uint64_t arg[])
+{
+    struct epoll_event event = {0};
+    if (arg[1] != EPOLL_CTL_DEL) {
+        const struct guest_epoll_event *guest = guest_in(thread, arg[3], sizeof *guest);
+        if (!guest)
+            return -EFAULT;
+        event.events = guest->events;
+        event.data.u64 = guest->data;
+    }
+    return HOST_CALL(thread, SYS_epoll_ctl, arg[0], arg[1], arg[2], (uintptr_t)&event);
+}
+
+int64_t sys_epoll_pwait(struct linux_thread *thread, const uint64_t arg[])
+{
+    struct epoll_event events[EPOLL_EVENTS_MAX];
+    struct own_mask mask;
+    int64_t count = (int32_t)arg[2];
+    if (count <= 0)
+        return -EINVAL;
+    if (count > EPOLL_EVENTS_MAX)
+        count = EPOLL_EVENTS_MAX;
+    struct guest_epoll_event *guest = guest_out(thread, arg[1], (uint64_t)count * sizeof *guest);
+    if (!guest)
+        return -EFAULT;
+    int64_t result = own_mask_begin(thread, arg[4], arg[5], &mask);
+    if (result)
+        return result;
+    result = HOST_CALL(thread, SYS_epoll_pwait, arg[0], (uintptr_t)events, count, arg[3],
+                       (uintptr_t)(mask.is_set ? &mask.host : NULL), GUEST_SIGSET_BYTES);
+    for (int64_t i = 0; i < result; i++)
+        guest[i] =
+            (struct guest_epoll_event){.events = events[i].events, .data = events[i].data.u64};
     return own_mask_end(thread, &mask, result);
 }

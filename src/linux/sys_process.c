@@ -54,8 +54,8 @@ int64_t sys_futex(struct linux_thread *thread, const uint64_t arg[])
 {
     int operation = (int)arg[1] & FUTEX_CMD_MASK;
     bool is_waiting = operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET;
-    bool has_second = operation == FUTEX_REQUEUE || operation == FUTEX_CMP_REQUEUE ||
-                      operation == FUTEX_WAKE_OP;
+    bool has_second =
+        operation == FUTEX_REQUEUE || operation == FUTEX_CMP_REQUEUE || operation == FUTEX_WAKE_OP;
     bool is_plain = operation == FUTEX_WAKE || operation == FUTEX_WAKE_BITSET;
     if (!is_waiting && !has_second && !is_plain)
         return -ENOSYS;

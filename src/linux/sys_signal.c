@@ -177,6 +177,7 @@ int64_t sys_sigaltstack(struct linux_thread *thread, const uint64_t arg[])
 
 /* ---- sending ---- */
 
+/* code: SI_USER to the process, SI_TKILL to the thread. */
 static int64_t send_to_self(struct linux_thread *thread, int signal, int code)
 {
     siginfo_t info;
@@ -187,7 +188,7 @@ static int64_t send_to_self(struct linux_thread *thread, int signal, int code)
     info.si_code = code;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    return signal_send(thread, &info);
+    return signal_send(thread, code == SI_USER, &info);
 }
 
 static bool is_sendable(uint64_t number)
@@ -224,7 +225,8 @@ int64_t sys_tgkill(struct linux_thread *thread, const uint64_t arg[])
     return send_to_self(thread, (int32_t)arg[2], SI_TKILL);
 }
 
-static int64_t queue_to_self(struct linux_thread *thread, uint64_t signal, uint64_t info_addr)
+static int64_t queue_to_self(struct linux_thread *thread, bool is_for_process, uint64_t signal,
+                             uint64_t info_addr)
 {
     const siginfo_t *guest = guest_in(thread, info_addr, sizeof *guest);
     if (!guest)
@@ -233,7 +235,7 @@ static int64_t queue_to_self(struct linux_thread *thread, uint64_t signal, uint6
         return 0;
     siginfo_t info = *guest;
     info.si_signo = (int32_t)signal;
-    return signal_send(thread, &info);
+    return signal_send(thread, is_for_process, &info);
 }
 
 int64_t sys_rt_sigqueueinfo(struct linux_thread *thread, const uint64_t arg[])
@@ -241,7 +243,7 @@ int64_t sys_rt_sigqueueinfo(struct linux_thread *thread, const uint64_t arg[])
     if (!is_sendable(arg[1]))
         return -EINVAL;
     if ((int32_t)arg[0] == getpid())
-        return queue_to_self(thread, arg[1], arg[2]);
+        return queue_to_self(thread, true, arg[1], arg[2]);
     const void *info = guest_in(thread, arg[2], sizeof(siginfo_t));
     return info ? HOST_CALL(thread, SYS_rt_sigqueueinfo, arg[0], arg[1], (uintptr_t)info) : -EFAULT;
 }
@@ -251,7 +253,8 @@ int64_t sys_rt_tgsigqueueinfo(struct linux_thread *thread, const uint64_t arg[])
     if (!is_sendable(arg[2]))
         return -EINVAL;
     if ((int32_t)arg[0] == getpid())
-        return (int32_t)arg[1] == thread->tid ? queue_to_self(thread, arg[2], arg[3]) : -ESRCH;
+        return (int32_t)arg[1] == thread->tid ? queue_to_self(thread, false, arg[2], arg[3])
+                                              : -ESRCH;
     const void *info = guest_in(thread, arg[3], sizeof(siginfo_t));
     return info ? HOST_CALL(thread, SYS_rt_tgsigqueueinfo, arg[0], arg[1], arg[2], (uintptr_t)info)
                 : -EFAULT;

@@ -12,10 +12,8 @@ enum { SYSCALL_LIMIT = 440 };
 #define SYSCALL(number_, name_, ...)                                                               \
     [number_] = {.name = #name_, .handler = sys_##name_, .kind = {__VA_ARGS__}},
 #define SYSCALL_HEX(number_, name_, ...)                                                           \
-    [number_] = {.name = #name_,                                                                   \
-                 .handler = sys_##name_,                                                           \
-                 .kind = {__VA_ARGS__},                                                            \
-                 .is_result_hex = true},
+    [number_] = {                                                                                  \
+        .name = #name_, .handler = sys_##name_, .kind = {__VA_ARGS__}, .is_result_hex = true},
 #define HOST(number_, name_, ...)                                                                  \
     [number_] = {.name = #name_, .host_number = SYS_##name_, .kind = {__VA_ARGS__}},
 #define MISSING(number_, name_) [number_] = {.name = #name_, .is_missing = true},

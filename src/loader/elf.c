@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIE_BASE (SPACE_SIZE / 3 * 2 & ~(SPACE_PAGE - 1)) /* Linux: ELF_ET_DYN_BASE */
+#define PIE_BASE (SPACE_SIZE / 3 * 2 & ~(SPACE_PAGE - 1))  /* Linux: ELF_ET_DYN_BASE */
 #define LOWEST_SEGMENT UINT64_C(0x10000)                   /* vm.mmap_min_addr */
 #define HIGHEST_SEGMENT (SPACE_SIZE - (UINT64_C(1) << 30)) /* above: stack and mmap area */
 enum { MAX_HEADERS = 65536 / sizeof(Elf64_Phdr) };         /* as Linux */
@@ -66,9 +66,9 @@ static const char *machine_name(unsigned machine)
     static const struct {
         unsigned machine;
         const char *name;
-    } known[] = {{EM_386, "x86"},     {EM_X86_64, "x86-64"}, {EM_ARM, "Arm"},
+    } known[] = {{EM_386, "x86"},         {EM_X86_64, "x86-64"},    {EM_ARM, "Arm"},
                  {EM_AARCH64, "AArch64"}, {EM_PPC64, "PowerPC 64"}, {EM_S390, "S/390"},
-                 {EM_MIPS, "MIPS"},   {EM_RISCV, "RISC-V"}};
+                 {EM_MIPS, "MIPS"},       {EM_RISCV, "RISC-V"}};
     for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
         if (known[i].machine == machine)
             return known[i].name;
@@ -215,8 +215,8 @@ static enum status choose_bias(struct load *load)
 
 static int segment_prot(const GElf_Phdr *segment)
 {
-    return (segment->p_flags & PF_R ? SPACE_READ : 0) | (segment->p_flags & PF_W ? SPACE_WRITE : 0) |
-           (segment->p_flags & PF_X ? SPACE_EXEC : 0);
+    return (segment->p_flags & PF_R ? SPACE_READ : 0) |
+           (segment->p_flags & PF_W ? SPACE_WRITE : 0) | (segment->p_flags & PF_X ? SPACE_EXEC : 0);
 }
 
 /* Zeroes from the end of the file's part to the end of its page. */
@@ -255,8 +255,9 @@ static enum status map_segment(struct load *load, const GElf_Phdr *segment)
             space_name(load->space, mapped_end, load->path);
     }
     if (result)
-        return error_set(load->err, STATUS_NO_MEMORY, "%s: its segment at %#llx cannot be mapped: %s",
-                         load->path, (unsigned long long)start, strerror((int)-result));
+        return error_set(load->err, STATUS_NO_MEMORY,
+                         "%s: its segment at %#llx cannot be mapped: %s", load->path,
+                         (unsigned long long)start, strerror((int)-result));
     space_name(load->space, page, load->path);
     return STATUS_OK;
 }

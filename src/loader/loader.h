@@ -8,10 +8,10 @@
 
 struct loader_image {
     uint64_t entry;
-    uint64_t load_bias;     /* 0 for ET_EXEC */
-    uint64_t phdr_addr;     /* guest address of the program headers */
+    uint64_t load_bias; /* 0 for ET_EXEC */
+    uint64_t phdr_addr; /* guest address of the program headers */
     uint16_t phdr_size, phdr_count;
-    uint64_t brk_start;     /* page after the last segment */
+    uint64_t brk_start; /* page after the last segment */
     bool is_stack_executable;
 };
 
@@ -22,12 +22,12 @@ enum status loader_load(struct space *space, const struct guest_isa *isa, const 
                         struct loader_image *ret_image, int *ret_errno, struct error *err);
 
 struct loader_stack_request {
-    const char *exec_path;      /* AT_EXECFN */
+    const char *exec_path; /* AT_EXECFN */
     int argc;
     const char *const *argv;
-    const char *const *envp;    /* NULL terminated */
-    uint64_t size_bytes;        /* of the stack mapping */
-    const uint8_t *random;      /* 16 bytes for AT_RANDOM */
+    const char *const *envp; /* NULL terminated */
+    uint64_t size_bytes;     /* of the stack mapping */
+    const uint8_t *random;   /* 16 bytes for AT_RANDOM */
     uint32_t uid, euid, gid, egid;
     bool is_secure;
 };

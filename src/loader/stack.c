@@ -56,9 +56,10 @@ static enum status check_size(const struct loader_stack_request *request, size_t
                          "%s: an argument or environment string is longer than %d bytes",
                          request->exec_path, MAX_STRING_BYTES);
     if (arguments + environment + 4096 > limit)
-        return error_set(err, STATUS_BAD_FILE,
-                         "%s: arguments and environment take %zu bytes, more than the %llu that fit",
-                         request->exec_path, arguments + environment, (unsigned long long)limit);
+        return error_set(
+            err, STATUS_BAD_FILE,
+            "%s: arguments and environment take %zu bytes, more than the %llu that fit",
+            request->exec_path, arguments + environment, (unsigned long long)limit);
     return STATUS_OK;
 }
 
@@ -68,12 +69,12 @@ static enum status map_stack(struct stack *stack, const struct loader_image *ima
     int prot = SPACE_READ | SPACE_WRITE | (image->is_stack_executable ? SPACE_EXEC : 0);
     size_bytes = (size_bytes + SPACE_PAGE - 1) & ~(SPACE_PAGE - 1);
     uint64_t mapped;
-    int64_t result = size_bytes >= SPACE_SIZE / 2
-                         ? -ENOMEM
-                         : space_map(stack->space, SPACE_STACK_TOP - size_bytes, size_bytes, prot,
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-                                         MAP_FIXED_NOREPLACE,
-                                     -1, 0, &mapped);
+    int64_t result =
+        size_bytes >= SPACE_SIZE / 2
+            ? -ENOMEM
+            : space_map(stack->space, SPACE_STACK_TOP - size_bytes, size_bytes, prot,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0,
+                        &mapped);
     if (result)
         return error_set(err, STATUS_NO_MEMORY, "a stack of %llu bytes cannot be mapped: %s",
                          (unsigned long long)size_bytes, strerror((int)-result));
@@ -89,8 +90,8 @@ struct strings {
 };
 
 static void fill_auxv(uint64_t (*auxv)[2], const struct guest_isa *isa,
-                      const struct loader_image *image,
-                      const struct loader_stack_request *request, const struct strings *strings)
+                      const struct loader_image *image, const struct loader_stack_request *request,
+                      const struct strings *strings)
 {
     const uint64_t entries[AUXV_ENTRIES][2] = {
         {AT_HWCAP, isa->hwcap},

@@ -82,6 +82,8 @@ static void open_slot(struct mapping_table *table, size_t i)
 
 static void delete_slots(struct mapping_table *table, size_t first, size_t last)
 {
+    if (first == last)
+        return;
     memmove(&table->entry[first], &table->entry[last],
             (table->count - last) * sizeof *table->entry);
     table->count -= last - first;

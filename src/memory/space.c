@@ -1,10 +1,10 @@
 /* The guest address space: mapping table, break, watched pages.
  *
- * The table is an array sorted by address; neighbours with equal properties are merged, so a program
- * has a few dozen entries and look-up is a binary search. Every host call that changes the window
- * replaces pages by MAP_FIXED, never leaves a hole: memory of the emulator itself can therefore
- * never come to lie inside. Watched pages are one bit each in a lazily touched bitmap, which a fault
- * handler can read and write without allocating.
+ * The table is an array sorted by address; neighbours with equal properties are merged, so a
+ * program has a few dozen entries and look-up is a binary search. Every host call that changes the
+ * window replaces pages by MAP_FIXED, never leaves a hole: memory of the emulator itself can
+ * therefore never come to lie inside. Watched pages are one bit each in a lazily touched bitmap,
+ * which a fault handler can read and write without allocating.
  *
  * Locking: `lock` protects the table, the names and the break. The listener is called without it
  * (it takes the translation cache's lock, whose holders call space_fetch). */
@@ -25,12 +25,12 @@
 
 #define GUARD_BYTES (UINT64_C(4) << 30)
 #define WATCH_WORDS (SPACE_SIZE / SPACE_PAGE / 64)
-#define LOWEST_ADDRESS UINT64_C(0x10000)            /* vm.mmap_min_addr */
+#define LOWEST_ADDRESS UINT64_C(0x10000)              /* vm.mmap_min_addr */
 #define MMAP_TOP (SPACE_SIZE - (UINT64_C(128) << 20)) /* room for the stack, as Linux leaves */
 
 struct space {
-    uint8_t *base;               /* constant */
-    _Atomic uint64_t *watched;   /* constant pointer; bit per page, atomic */
+    uint8_t *base;             /* constant */
+    _Atomic uint64_t *watched; /* constant pointer; bit per page, atomic */
     pthread_mutex_t lock;
     struct mapping_table table;  /* lock */
     uint64_t brk_start, brk_end; /* lock */
@@ -67,10 +67,9 @@ enum status space_create(struct space **ret_space, struct error *err)
         if (window != MAP_FAILED)
             munmap(window, SPACE_SIZE + 2 * GUARD_BYTES);
         free(space);
-        return error_set(err, STATUS_NO_MEMORY,
-                         "cannot reserve %llu GiB of address space for the guest: %s",
-                         (unsigned long long)((SPACE_SIZE + 2 * GUARD_BYTES) >> 30),
-                         strerror(reason));
+        return error_set(
+            err, STATUS_NO_MEMORY, "cannot reserve %llu GiB of address space for the guest: %s",
+            (unsigned long long)((SPACE_SIZE + 2 * GUARD_BYTES) >> 30), strerror(reason));
     }
     space->base = window + GUARD_BYTES;
     space->watched = watched;
@@ -182,16 +181,18 @@ void space_set_listener(struct space *space, space_listener *listener, void *con
 
 void space_watch(struct space *space, uint64_t addr, uint64_t size_bytes)
 {
+    if (addr >= SPACE_SIZE)
+        return;
     uint64_t start = addr & ~(SPACE_PAGE - 1);
-    uint64_t end = bits_align_up(addr + size_bytes, SPACE_PAGE);
-    CHECK(end <= SPACE_SIZE && start < end, "watched range outside the window");
+    uint64_t end = bits_align_up(addr + (size_bytes ? size_bytes : 1), SPACE_PAGE);
+    CHECK(end <= SPACE_SIZE, "watched range outside the window");
     lock_space(space);
     for (uint64_t at = start; at < end; at += SPACE_PAGE) {
         uint64_t page = at / SPACE_PAGE;
         const struct mapping *mapping = mapping_find(&space->table, at);
-        if (!mapping || is_watched(space, page))
+        if (is_watched(space, page))
             continue;
-        if (mapping->prot & SPACE_WRITE)
+        if (mapping && mapping->prot & SPACE_WRITE)
             mprotect(space->base + at, SPACE_PAGE, PROT_READ);
         atomic_fetch_or(&space->watched[page / 64], UINT64_C(1) << (page % 64));
     }
@@ -283,15 +284,18 @@ int64_t space_map(struct space *space, uint64_t addr, uint64_t size_bytes, int p
         return result;
     release_range(space, chosen, chosen + size_bytes);
     lock_space(space);
-    void *mapped = mmap(space->base + chosen, size_bytes, host_prot(prot), host_flags(flags), fd,
-                        offset);
+    void *mapped =
+        mmap(space->base + chosen, size_bytes, host_prot(prot), host_flags(flags), fd, offset);
     result = mapped == MAP_FAILED ? -errno : 0;
     if (!result) {
         bool is_anonymous = flags & MAP_ANONYMOUS;
-        mapping_insert(&space->table, &(struct mapping){
-            .start = chosen, .end = chosen + size_bytes, .prot = (uint8_t)prot,
-            .is_shared = (flags & MAP_TYPE) != MAP_PRIVATE, .is_anonymous = is_anonymous,
-            .file_offset = is_anonymous ? 0 : (uint64_t)offset});
+        mapping_insert(&space->table,
+                       &(struct mapping){.start = chosen,
+                                         .end = chosen + size_bytes,
+                                         .prot = (uint8_t)prot,
+                                         .is_shared = (flags & MAP_TYPE) != MAP_PRIVATE,
+                                         .is_anonymous = is_anonymous,
+                                         .file_offset = is_anonymous ? 0 : (uint64_t)offset});
         *ret_addr = chosen;
     }
     unlock_space(space);
@@ -357,8 +361,8 @@ struct remap {
 static int64_t extend_anonymous(struct remap *remap, uint64_t addr, uint64_t size_bytes)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-    void *mapped = mmap(remap->space->base + addr, size_bytes, host_prot(remap->mapping.prot),
-                        flags, -1, 0);
+    void *mapped =
+        mmap(remap->space->base + addr, size_bytes, host_prot(remap->mapping.prot), flags, -1, 0);
     return mapped == MAP_FAILED ? -errno : 0;
 }
 
@@ -373,12 +377,13 @@ static int64_t move_host_pages(struct remap *remap)
         void *to = mremap(base + remap->addr, moved, moved,
                           MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, base + remap->new_addr);
         if (to != MAP_FAILED) {
-            int64_t result = remap->new_bytes > moved
-                                 ? extend_anonymous(remap, remap->new_addr + moved,
-                                                    remap->new_bytes - moved)
-                                 : 0;
-            return result ? result
-                          : reserve_again(remap->space, remap->addr, remap->addr + remap->old_bytes);
+            int64_t result =
+                remap->new_bytes > moved
+                    ? extend_anonymous(remap, remap->new_addr + moved, remap->new_bytes - moved)
+                    : 0;
+            return result
+                       ? result
+                       : reserve_again(remap->space, remap->addr, remap->addr + remap->old_bytes);
         }
         /* The host keeps two areas where the table has one: copy. */
         int64_t result = extend_anonymous(remap, remap->new_addr, remap->new_bytes);
@@ -466,9 +471,9 @@ int64_t space_remap(struct space *space, uint64_t addr, uint64_t old_bytes, uint
         return -ENOMEM;
     new_bytes = bits_align_up(new_bytes, SPACE_PAGE);
     old_bytes = old_end - addr;
-    if (flags & MREMAP_FIXED && (!page_range(new_addr, new_bytes, &new_end) ||
-                                 new_addr < LOWEST_ADDRESS ||
-                                 (new_addr < old_end && addr < new_end)))
+    if (flags & MREMAP_FIXED &&
+        (!page_range(new_addr, new_bytes, &new_end) || new_addr < LOWEST_ADDRESS ||
+         (new_addr < old_end && addr < new_end)))
         return -EINVAL;
     struct remap remap = {space, addr, old_bytes, new_bytes, new_addr, {0}};
     lock_space(space);
@@ -551,10 +556,13 @@ bool space_next_mapping(const struct space *space, uint64_t addr, struct space_m
     bool is_found = i < space->table.count;
     if (is_found) {
         const struct mapping *mapping = &space->table.entry[i];
-        *ret_mapping = (struct space_mapping){
-            .start = mapping->start, .end = mapping->end, .prot = mapping->prot,
-            .is_shared = mapping->is_shared, .is_anonymous = mapping->is_anonymous,
-            .file_offset = mapping->file_offset, .name = mapping->name ? mapping->name : ""};
+        *ret_mapping = (struct space_mapping){.start = mapping->start,
+                                              .end = mapping->end,
+                                              .prot = mapping->prot,
+                                              .is_shared = mapping->is_shared,
+                                              .is_anonymous = mapping->is_anonymous,
+                                              .file_offset = mapping->file_offset,
+                                              .name = mapping->name ? mapping->name : ""};
     }
     unlock_space(space);
     return is_found;

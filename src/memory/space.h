@@ -51,7 +51,7 @@ void space_describe(const struct space *space, uint64_t addr, char *text, size_t
 /* One mapping, for /proc/self/maps and messages. The name lives as long as the space. */
 struct space_mapping {
     uint64_t start, end;
-    int prot;             /* SPACE_* */
+    int prot; /* SPACE_* */
     bool is_shared, is_anonymous;
     uint64_t file_offset; /* of start */
     const char *name;     /* never NULL */
@@ -77,9 +77,12 @@ const uint8_t *space_fetch(void *space, uint64_t pc, size_t *ret_available_bytes
  * or space_pointer), and at unmap, remap, protect and map over it. The pages are then unwatched. */
 typedef void space_listener(void *context, uint64_t addr, uint64_t size_bytes);
 void space_set_listener(struct space *space, space_listener *listener, void *context);
+/* Watches the pages of the range, the page of addr when it is empty. Pages that are not mapped or
+ * not executable can be watched too (what was translated is the fault of running there): mapping
+ * or protecting them tells the listener. Nothing happens outside the window. */
+void space_watch(struct space *space, uint64_t addr, uint64_t size_bytes);
 /* The contents of the range are about to change by other means than a guest store (madvise). */
 void space_changing(struct space *space, uint64_t addr, uint64_t size_bytes);
-void space_watch(struct space *space, uint64_t addr, uint64_t size_bytes);
 /* A host write to this guest address faulted. True when the page was watched and guest-writable: it
  * is released, the access can be repeated. Safe in a SIGSEGV handler of a thread that was running
  * guest code. */

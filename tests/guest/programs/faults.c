@@ -1,0 +1,102 @@
+/* SIGSEGV and SIGBUS handlers: addresses, codes, siglongjmp out, repairing and repeating. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static sigjmp_buf back;
+static volatile int signals, code;
+static void *volatile address;
+
+static void leap(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    signals = signals + 1;
+    address = info->si_addr;
+    code = info->si_code;
+    siglongjmp(back, signal);
+}
+
+static volatile char *page;
+static void repair(int signal, siginfo_t *info, void *context)
+{
+    (void)signal;
+    (void)context;
+    signals = signals + 1;
+    uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)4095;
+    mprotect((void *)at, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void install(int signal, void (*handler)(int, siginfo_t *, void *))
+{
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    sigaction(signal, &action, NULL);
+}
+
+static void try(const char *what, volatile char *at, int is_write)
+{
+    int signal = sigsetjmp(back, 1);
+    if (signal == 0) {
+        if (is_write)
+            *at = 1;
+        else
+            (void)*at;
+        printf("%s: no fault\n", what);
+        return;
+    }
+    printf("%s: signal %d, address right %d, code %d\n", what, signal, address == (void *)at, code);
+}
+
+/* State is exact at the fault: the sum so far is what was stored before. */
+static volatile uint64_t progress;
+static void walk(void)
+{
+    uint64_t sum = 0;
+    for (volatile char *at = page;; at++) {
+        sum += (unsigned char)*at + 1;
+        progress = sum;
+    }
+}
+
+int main(void)
+{
+    page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect((char *)page + 4096, 4096, PROT_READ);
+    munmap((char *)page + 8192, 4096);
+    install(SIGSEGV, leap);
+    install(SIGBUS, leap);
+    try("null", NULL, 0);
+    try("null page write", (char *)100, 1);
+    try("read only", page + 4100, 1);
+    try("read only read", page + 4100, 0);
+    try("unmapped", page + 8192, 0);
+    try("far away", (char *)0x3000000000, 1);
+    int fd = open("short", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (ftruncate(fd, 100))
+        return 1;
+    char *file = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    try("in the file", file + 50, 1);
+    try("beyond the file", file + 4096, 0);
+    if (sigsetjmp(back, 1) == 0)
+        walk();
+    printf("walked %llu, address right %d\n", (unsigned long long)progress, address == page + 8192);
+    for (volatile int i = 0; i < 2000; i = i + 1)
+        if (sigsetjmp(back, 1) == 0)
+            *(volatile char *)(uintptr_t)(i % 7) = 1;
+    printf("signals %d\n", signals);
+    install(SIGSEGV, repair);
+    signals = 0;
+    mprotect((char *)page, 8192, PROT_NONE);
+    page[10] = 5;
+    page[4097] = page[10] + 1;
+    printf("repaired %d %d, signals %d\n", page[10], page[4097], signals);
+    signal(SIGSEGV, SIG_DFL);
+    fflush(stdout);
+    *(volatile int *)(page + 8192) = 1;
+    puts("not reached");
+    return 0;
+}
