@@ -24,8 +24,8 @@
 /* Defaults; docs/performance.md says where the thresholds come from. */
 enum {
     DEFAULT_T1 = 0,
-    DEFAULT_T2 = 100000,
-    DEFAULT_T3 = 1000000,
+    DEFAULT_T2 = 200000,
+    DEFAULT_T3 = 5000000,
     DEFAULT_CODE_MEMORY = 64 << 20,
     DEFAULT_BLOCK_INSNS = 64,
     DEFAULT_REGION_INSNS = 800,

@@ -22,7 +22,7 @@ static struct tier_options tier_options_of(const struct exec *exec)
 {
     const struct exec_config *config = &exec->config;
     return (struct tier_options){
-        .is_counting_heat = config->mode == EXEC_AUTO,
+        .is_counting_heat = config->mode == EXEC_AUTO || config->mode == EXEC_TIER2,
         .is_counting_stats = config->is_counting,
         .is_polling_chunked = exec_has(exec, FEATURE_chunked_polls),
         .is_pinning = exec_has(exec, FEATURE_pinning),

@@ -100,9 +100,10 @@ enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct
 struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 
-/* region.c: the region whose entry is tb, in `arena`. Cache lock held (it reads the profile). */
+/* region.c: the region whose entry is tb, of about max_insns guest instructions, in `arena`. Cache
+ * lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
-                              bool is_profiled);
+                              bool is_profiled, uint32_t max_insns);
 
 /* promote.c */
 void promote_init(struct exec *exec);

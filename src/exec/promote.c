@@ -16,11 +16,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_QUEUE_LENGTH = 64, COMPILE_THREAD_NICE = 5 };
+enum {
+    MAX_QUEUE_LENGTH = 64,
+    COMPILE_THREAD_NICE = 5,
+    MAX_DEFERRALS = 4,
+    COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
+};
 
 int32_t promote_initial_heat(const struct exec *exec, enum tb_tier tier)
 {
-    if (exec->config.mode != EXEC_AUTO || tier == TB_TIER_3)
+    bool is_promoting = exec->config.mode == EXEC_AUTO ||
+                        (exec->config.mode == EXEC_TIER2 && tier == TB_TIER_2);
+    if (!is_promoting || tier == TB_TIER_3)
         return INT32_MAX;
     uint32_t next = exec->config.threshold[tier + 1];
     if (tier >= TB_TIER_1 && !exec->config.tier2_module)
@@ -60,6 +67,24 @@ static void uncover(struct exec *exec, struct compile_job *job)
         job->covered[i]->requested_tier = TB_TIER_NONE;
 }
 
+/* Does tier 1 count long enough to tell hot blocks from cold ones? */
+static bool has_profile(const struct exec *exec)
+{
+    return exec->config.mode == EXEC_AUTO && exec->config.threshold[TB_TIER_2] >= 16;
+}
+
+/* A block that is neither a loop's header nor a function's start will be part of the region of one:
+ * its own is put off a few times. Lock held. */
+static bool is_deferred(struct exec *exec, const struct compile_job *job)
+{
+    struct tb *tb = job->tier_job.tb;
+    if (job->tier_job.level != TB_TIER_2 || !has_profile(exec) || tb->is_callee ||
+        job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
+        return false;
+    tb->deferrals++;
+    return true;
+}
+
 /* Lock held. */
 static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tier level,
                                    bool is_profiled)
@@ -67,7 +92,11 @@ static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tie
     struct compile_job *job = calloc(1, sizeof *job);
     CHECK(job, "out of memory");
     arena_init(&job->arena);
-    struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled);
+    bool is_cold = exec->config.mode == EXEC_TIER2 && level == TB_TIER_2;
+    uint32_t max_insns = exec->config.max_region_insns;
+    if (is_cold && max_insns > COLD_REGION_INSNS)
+        max_insns = COLD_REGION_INSNS;
+    struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled, max_insns);
     job->flushes = exec->cache->stats.flushes;
     job->tier_job = (struct tier_job){
         .cache = exec->cache,
@@ -251,20 +280,28 @@ void promote_fini(struct exec *exec)
 
 /* ---- promotion ---- */
 
+/* Compiles the job on this thread; takes it over. */
+static enum status compile_here(struct exec *exec, struct compile_job *job, struct error *err)
+{
+    enum status status = STATUS_UNSUPPORTED;
+    if (!exec->tier2)
+        exec->tier2 = tier2_open(exec, err);
+    if (exec->tier2)
+        status = job_run(exec, exec->tier2, job, err);
+    else
+        job_fail(exec, job, err);
+    job_destroy(job);
+    return status;
+}
+
 enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                         struct error *err)
 {
     struct exec *exec = thread->exec;
-    if (!exec->tier2)
-        exec->tier2 = tier2_open(exec, err);
-    if (!exec->tier2)
-        return STATUS_UNSUPPORTED;
     tb_lock(exec->cache);
-    struct compile_job *job = job_new(exec, tb, level, exec->config.mode == EXEC_AUTO);
+    struct compile_job *job = job_new(exec, tb, level, has_profile(exec));
     tb_unlock(exec->cache);
-    enum status status = job_run(exec, exec->tier2, job, err);
-    job_destroy(job);
-    return status;
+    return compile_here(exec, job, err);
 }
 
 /* Tier 0 to tier 1: the block is compiled again by translate_at. */
@@ -296,17 +333,21 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     tb_lock(exec->cache);
     bool is_wanted = wants_compile(exec, tb, level);
     struct compile_job *job = NULL;
-    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue))) {
-        exec->stats[level].promotions++;
-        if (!is_synchronous)
-            job = job_new(exec, tb, level, exec->config.threshold[TB_TIER_2] >= 16);
+    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue)))
+        job = job_new(exec, tb, level, has_profile(exec));
+    if (job && is_deferred(exec, job)) {
+        uncover(exec, job);
+        job_destroy(job);
+        job = NULL;
     }
+    if (job)
+        exec->stats[level].promotions++;
     tb_unlock(exec->cache);
     struct error err;
-    if (job)
+    if (job && is_synchronous)
+        compile_here(exec, job, &err);
+    else if (job)
         queue_put(exec, job);
-    else if (is_wanted && is_synchronous)
-        promote_now(thread, tb, level, &err);
 }
 
 void promote_tb(struct exec_thread *thread, struct tb *tb)

@@ -48,6 +48,7 @@ struct former {
     struct context contexts[MAX_CONTEXTS];
     uint32_t context_count;
     bool is_profiled;
+    uint32_t max_insns;
     struct call_site calls[MAX_CALL_SITES];
     uint32_t call_count;
     uint32_t first;                     /* 1 when nodes[0] is kept for the dispatch */
@@ -78,7 +79,7 @@ static bool is_worth_following(const struct former *former, uint64_t pc)
 static bool has_room(const struct former *former)
 {
     return former->region->length < MAX_NODES &&
-           former->region->guest_length < former->exec->config.max_region_insns;
+           former->region->guest_length < former->max_insns;
 }
 
 static int32_t find_node(const struct former *former, uint64_t pc, uint32_t context)
@@ -180,7 +181,7 @@ static bool is_fitting_callee(struct former *former, uint64_t pc)
             measure.is_small = false;
     }
     return measure.is_small && measure.has_return &&
-           former->region->guest_length + measure.insns <= former->exec->config.max_region_insns;
+           former->region->guest_length + measure.insns <= former->max_insns;
 }
 
 static bool is_recursive(const struct former *former, uint32_t context, uint64_t callee_pc)
@@ -350,8 +351,17 @@ static void follow_all(struct former *former)
     }
 }
 
+static bool is_looping(const struct ir_region *region)
+{
+    for (uint32_t i = 1; i < region->length; i++)
+        for (uint32_t j = 0; j < region->nodes[i].edge_count; j++)
+            if (region->nodes[i].edges[j].node == 1)
+                return true;
+    return false;
+}
+
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
-                              bool is_profiled)
+                              bool is_profiled, uint32_t max_insns)
 {
     struct former *former = arena_zalloc(arena, sizeof *former);
     struct ir_region *region = arena_zalloc(arena, sizeof *region);
@@ -364,6 +374,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->arena = arena;
     former->region = region;
     former->is_profiled = is_profiled;
+    former->max_insns = max_insns;
     former->context_count = 1;
     former->first = 1;
     region->nodes[1] = (struct region_node){.block = block_at(former, tb->pc)};
@@ -372,6 +383,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->entries[former->entry_count++] = 1;
     if (exec_has(exec, FEATURE_regions))
         follow_all(former);
+    region->is_looping = is_looping(region);
     if (former->entry_count > 1)
         make_dispatch(former);
     else

@@ -169,6 +169,17 @@ static enum tb_tier first_tier(const struct exec *exec)
     return exec->config.threshold[TB_TIER_1] ? TB_TIER_0 : TB_TIER_1;
 }
 
+/* Marks the callee of a block that ends with a direct call. Lock held. */
+static void mark_callee(struct exec *exec, const struct ir_block *block)
+{
+    const struct ir_insn *last = &block->insns[block->length - 1];
+    if (last->op != IR_exit_direct || last->c != IR_BRANCH_CALL)
+        return;
+    struct tb *callee = tb_find(exec->cache, last->imm, block->mode);
+    if (callee)
+        callee->is_callee = true;
+}
+
 /* Compiles tb's block for tier 0 or 1. Lock held. */
 static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                                  struct error *err)
@@ -194,6 +205,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         return status;
     if (block->guest_size_bytes)
         space_watch(exec->config.space, tb->pc, block->guest_size_bytes);
+    mark_callee(exec, block);
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;
     stats->guest_insns += block->guest_length;

@@ -30,6 +30,7 @@ struct ir_region {
     /* There are several ways in: nodes[0] is no guest code but goes, by its guess edges, to the node
      * whose pc is in vcpu->region_entry; its block is one constant and an exit_indirect of it. */
     bool is_dispatching;
+    bool is_looping; /* some node goes back to the entry */
     uint32_t length;
     uint32_t guest_length; /* guest instructions in all nodes */
     uint64_t guest_pc;     /* of the entry */

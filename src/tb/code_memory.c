@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HOST_PAGE = 4096, DATA_MINIMUM = 1024 * 1024 };
+enum { HOST_PAGE = 4096, DATA_MINIMUM = 1024 * 1024, FIRST_OWN_DESCRIPTOR = 1000 };
 
 static size_t total_bytes(const struct code_memory *memory)
 {
@@ -36,9 +36,19 @@ static uint8_t *map_x_view(const struct code_memory *memory)
     return base;
 }
 
+/* Moves the descriptor out of the guest's way: its first open gives the lowest free number. */
+static int high_descriptor(int fd)
+{
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR);
+    if (high < 0)
+        return fd;
+    close(fd);
+    return high;
+}
+
 static bool map_views(struct code_memory *memory)
 {
-    memory->fd = memfd_create("tiercel-code", MFD_CLOEXEC);
+    memory->fd = high_descriptor(memfd_create("tiercel-code", MFD_CLOEXEC));
     if (memory->fd < 0 || ftruncate(memory->fd, (off_t)total_bytes(memory)) != 0)
         return false;
     memory->x_base = map_x_view(memory);
@@ -91,14 +101,18 @@ void code_memory_destroy(struct code_memory **memory)
     *memory = NULL;
 }
 
+static void note_peak(struct code_memory *memory)
+{
+    if (memory->code_used + memory->stub_used > memory->code_peak)
+        memory->code_peak = memory->code_used + memory->stub_used;
+}
+
 uint8_t *code_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment)
 {
     size_t start = bits_align_up(memory->code_used, alignment);
     if (start + size_bytes > memory->code_limit - memory->stub_used)
         return NULL;
     memory->code_used = start + size_bytes;
-    if (memory->code_used + memory->stub_used > memory->code_peak)
-        memory->code_peak = memory->code_used + memory->stub_used;
     return memory->x_base + start;
 }
 
@@ -107,6 +121,7 @@ void code_trim(struct code_memory *memory, const uint8_t *end)
     size_t used = (size_t)(end - memory->x_base);
     CHECK(used <= memory->code_used, "code_trim beyond the allocation");
     memory->code_used = used;
+    note_peak(memory);
 }
 
 uint8_t *code_alloc_stub(struct code_memory *memory)
@@ -114,6 +129,7 @@ uint8_t *code_alloc_stub(struct code_memory *memory)
     if (memory->code_used + memory->stub_used + CODE_STUB_BYTES > memory->code_limit)
         return NULL;
     memory->stub_used += CODE_STUB_BYTES;
+    note_peak(memory);
     return memory->x_base + memory->code_limit - memory->stub_used;
 }
 
@@ -131,6 +147,7 @@ void code_memory_reset(struct code_memory *memory)
     int result = fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
                            (off_t)total_bytes(memory));
     CHECK(result == 0, "cannot empty code memory");
+    note_peak(memory);
     memory->code_used = 0;
     memory->stub_used = 0;
     memory->data_used = 0;

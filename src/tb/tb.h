@@ -78,6 +78,8 @@ struct tb {
     int8_t tier;                       /* enum tb_tier of entry */
     int8_t requested_tier;             /* promotion under way to this tier, or NONE */
     int8_t failed_tier;                /* lowest tier whose compile was rejected, or TIER_COUNT */
+    bool is_callee;                    /* some translated code calls it */
+    uint8_t deferrals;                 /* promotions put off because a better root should come */
     struct tb *hash_next;
     struct tb_link *incoming;
     struct tb_code *code[TB_TIER_COUNT]; /* the live code of each tier, or NULL */
