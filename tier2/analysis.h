@@ -1,54 +1,56 @@
 /* What is known of a region before it is lowered: which guest registers may be dirty, which are
- * live, which hold a narrow value, where its loops are and which entry guards pay.
- *
- * A register is *narrow* when an integer one holds a sign-extended 32-bit number, or a float one a
- * boxed f32. Lowering then keeps its 32-bit form alone, so that LLVM sees 32-bit arithmetic; the
- * invariant is that in a node a narrow register's wide form is stale and vice versa. */
+ * live, which facts hold for them at each node, and where the loops are (analysis.c, loops.c). */
 #ifndef TIERCEL_TIER2_ANALYSIS_H
 #define TIERCEL_TIER2_ANALYSIS_H
 
 #include "src/base/arena.h"
 #include "src/ir/region.h"
+#include "tier2/facts.h"
 
 /* Sets of guest registers: bit r is register r. */
 struct node_facts {
-    uint64_t written;    /* by any instruction of the block */
-    uint64_t live_in;    /* may be read before it is written; everything is live at a region exit */
-    uint64_t dirty_in;   /* may differ from vcpu->reg at the node's start */
-    uint64_t narrow_in;  /* is narrow at the node's start */
-    uint32_t back_edges; /* bit i: edges[i] closes a cycle */
+    uint64_t written;      /* by any instruction of the block */
+    uint64_t live_in;      /* may be read before it is written; everything is live at a region exit */
+    uint64_t dirty_in;     /* may differ from vcpu->reg at the node's start */
+    struct reg_facts regs_in; /* at the node's start; at an entry of the region it is checked that
+                                 these hold (the guard) */
+    uint32_t back_edges;   /* bit i: edges[i] closes a cycle */
+    uint32_t inner_edges;  /* those of back_edges that close the innermost loop of their header */
     bool is_reachable;
-    bool is_header;      /* some back edge comes here: a poll is due on it */
-    bool is_chunked;     /* header of an innermost loop whose poll is due every 256 iterations */
+    bool is_entry;         /* the region is entered here */
+    bool is_header;        /* some back edge comes here: a poll is due on it */
+    bool is_chunked;       /* header of an innermost loop whose poll is due every 256 iterations */
+    bool is_single;        /* the header's innermost loop is the node itself */
+    bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };
 
 struct region_facts {
     struct node_facts *nodes;
-    uint64_t used;    /* registers that occur */
-    uint64_t guarded; /* registers to be narrow at nodes[0]: checked when the region is entered */
+    uint64_t used; /* registers that occur */
     uint32_t longest_block;
 };
 
+struct analysis_options {
+    bool is_polling_chunked;
+    bool is_precise; /* everything is live everywhere */
+};
+
 /* Fills *ret_facts; everything lies in the arena. */
-void region_analyse(const struct ir_region *region, bool is_polling_chunked, struct arena *arena,
-                    struct region_facts *ret_facts);
-
-/* Which values of the block are narrow when `narrow_in` are at its start; is_narrow has one entry
- * per instruction. */
-void block_find_narrow(const struct ir_block *block, uint64_t narrow_in, bool *is_narrow);
-
-static inline uint64_t reg_bit(uint64_t reg)
-{
-    return UINT64_C(1) << reg;
-}
-/* Whether a value of this type in this register can be narrow at all. */
-static inline bool reg_type_can_be_narrow(uint64_t reg, unsigned type)
-{
-    return reg < IR_FIRST_FP_REG ? type == IR_I64 : type == IR_F64;
-}
+void region_analyse(const struct ir_region *region, const struct analysis_options *options,
+                    struct arena *arena, struct region_facts *ret_facts);
 
 /* The edge taken by an exit_direct or exit_if to pc, or NULL. */
 const struct region_edge *region_edge_to(const struct region_node *node, uint64_t pc);
+
+/* The registers that an entry's guard must check: what is known of them is more than nothing. */
+static inline uint64_t guarded_regs(const struct node_facts *node)
+{
+    return node->regs_in.narrow | node->regs_in.arithmetic_full;
+}
+
+/* plain.c: whether a block that is an innermost loop on its own may use plain floating point. */
+bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
+                          struct arena *arena);
 
 /* loops.c: marks reachable nodes, back edges, headers and chunked loops. */
 void region_find_loops(const struct ir_region *region, bool is_polling_chunked,

@@ -2,9 +2,9 @@
  * AVX-512 host LLVM runs a pass whose time grows faster than the code. */
 #include "tier2/host.h"
 
-static const struct host_features level_v3 = {.cpu = "x86-64-v3", .has_fma = true};
-static const struct host_features level_v2 = {.cpu = "x86-64-v2", .has_fma = false};
-static const struct host_features level_v1 = {.cpu = "x86-64", .has_fma = false};
+static const struct host_features level_v3 = {.cpu = "x86-64-v3", .has_avx = true, .has_fma = true};
+static const struct host_features level_v2 = {.cpu = "x86-64-v2"};
+static const struct host_features level_v1 = {.cpu = "x86-64"};
 
 const struct host_features *host_features(void)
 {

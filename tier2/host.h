@@ -6,6 +6,7 @@
 
 struct host_features {
     const char *cpu; /* LLVM's name of the level generated code is made for */
+    bool has_avx;
     bool has_fma;
 };
 

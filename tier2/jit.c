@@ -65,8 +65,13 @@ static uint8_t *place_data(void *context, uintptr_t size_bytes, unsigned alignme
     uint8_t *start = place(jit, &jit->room.data, jit->room.data_end, size_bytes, alignment);
     if (!start)
         return throw_away(jit, size_bytes, alignment);
+    uint8_t *x_start = start - jit->memory->w_minus_x;
     if (strcmp(name, REGION_NEAR_SECTION) == 0)
-        jit->room.near = start - jit->memory->w_minus_x;
+        jit->room.near = x_start;
+    if (strcmp(name, REGION_ACCESS_SECTION) == 0) {
+        jit->room.accesses = x_start;
+        jit->room.access_bytes = size_bytes;
+    }
     return start;
 }
 
@@ -220,6 +225,8 @@ enum status jit_link(struct jit *jit, LLVMMemoryBufferRef object_file, const str
     }
     code->start = (uint8_t *)(uintptr_t)address - jit->memory->w_minus_x;
     code->near = jit->room.near;
+    code->accesses = (const struct region_access *)(const void *)jit->room.accesses;
+    code->access_count = jit->room.access_bytes / sizeof *code->accesses;
     *ret_code = code;
     return STATUS_OK;
 }

@@ -15,6 +15,8 @@ struct link_room {
     uint8_t *code, *code_end;
     uint8_t *data, *data_end;
     uint8_t *near;    /* of the region's near data, once it has been allocated */
+    uint8_t *accesses; /* of the access table of a precise region */
+    size_t access_bytes;
     bool is_overrun;  /* a section did not fit and lies in throw-away memory */
     void *throw_away;
 };
@@ -35,6 +37,8 @@ struct region_code {
     LLVMOrcResourceTrackerRef tracker;
     uint8_t *start;  /* X addresses */
     uint8_t *near;
+    const struct region_access *accesses; /* NULL when the region is not precise */
+    size_t access_count;
     uint64_t line_base_pc;
     struct object_section line_table; /* lies behind the record */
 };

@@ -1,9 +1,11 @@
 /* Loops of a region.
  *
- * A depth-first search from the entry marks the edges that go to a node on the search path: every
+ * A depth-first search from the entry finds the edges that go to a node on the search path: every
  * cycle contains such a back edge, so polling on them bounds the time between polls even in
- * irreducible graphs. A header is chunked when its natural loop is entered at the header only, has
- * no other header inside and does nothing slow or ordered. */
+ * irreducible graphs. Guest blocks overlap, and regions are entered in the middle of loops, so
+ * irreducible graphs and loops that share a header are common. For each header the innermost
+ * natural loop is kept apart: its own back edges (inner) must not mix with others that come from
+ * outside, or LLVM would see no loop. It is chunked when nothing in it is slow or ordered. */
 #include "tier2/analysis.h"
 
 #include <string.h>
@@ -15,10 +17,18 @@ enum visit { UNSEEN, ON_PATH, DONE };
 struct search {
     const struct ir_region *region;
     struct node_facts *nodes;
+    uint32_t length;     /* of the region */
     uint8_t *visit;      /* enum visit per node */
     uint32_t *next_edge; /* per node on the path */
     int32_t *path;
+    int32_t *order;      /* reachable nodes in postorder */
+    uint32_t order_length;
+    uint32_t *number;    /* of each node in that order */
+    int32_t *dominator;  /* immediate, per node; the entry is its own */
+    bool *is_member;     /* of the loop at hand */
 };
+
+/* ---- depth-first search ---- */
 
 /* One step from the last node of the path; returns the new length of the path. */
 static uint32_t search_step(struct search *search, uint32_t length)
@@ -28,6 +38,8 @@ static uint32_t search_step(struct search *search, uint32_t length)
     uint32_t edge = search->next_edge[index]++;
     if (edge == node->edge_count) {
         search->visit[index] = DONE;
+        search->number[index] = search->order_length;
+        search->order[search->order_length++] = index;
         return length - 1;
     }
     int32_t to = node->edges[edge].node;
@@ -46,21 +58,114 @@ static uint32_t search_step(struct search *search, uint32_t length)
     return length + 1;
 }
 
-static void find_back_edges(const struct ir_region *region, struct arena *arena,
-                            struct node_facts *nodes)
+static void find_back_edges(struct search *search)
 {
-    struct search search = {
-        .region = region,
-        .nodes = nodes,
-        .visit = arena_zalloc(arena, region->length),
-        .next_edge = arena_zalloc(arena, region->length * sizeof(uint32_t)),
-        .path = arena_alloc(arena, region->length * sizeof(int32_t)),
-    };
-    search.path[0] = 0;
-    search.visit[0] = ON_PATH;
-    nodes[0].is_reachable = true;
+    search->path[0] = 0;
+    search->visit[0] = ON_PATH;
+    search->nodes[0].is_reachable = true;
     for (uint32_t length = 1; length > 0;)
-        length = search_step(&search, length);
+        length = search_step(search, length);
+}
+
+/* ---- dominators (Cooper, Harvey and Kennedy: by intersection along the postorder) ---- */
+
+static int32_t common_dominator(const struct search *search, int32_t a, int32_t b)
+{
+    while (a != b) {
+        while (search->number[a] < search->number[b])
+            a = search->dominator[a];
+        while (search->number[b] < search->number[a])
+            b = search->dominator[b];
+    }
+    return a;
+}
+
+/* Narrows the dominators of the node's successors; true when one changed. */
+static bool push_dominator(struct search *search, int32_t index)
+{
+    const struct region_node *node = &search->region->nodes[index];
+    bool changed = false;
+    for (uint32_t i = 0; i < node->edge_count; i++) {
+        int32_t to = node->edges[i].node;
+        if (to <= 0) /* none, or the entry */
+            continue;
+        int32_t old = search->dominator[to];
+        int32_t now = old == REGION_NO_NODE ? index : common_dominator(search, old, index);
+        changed |= now != old;
+        search->dominator[to] = now;
+    }
+    return changed;
+}
+
+static void find_dominators(struct search *search)
+{
+    for (uint32_t i = 0; i < search->length; i++)
+        search->dominator[i] = REGION_NO_NODE;
+    search->dominator[0] = 0;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t i = search->order_length; i-- > 0;)
+            changed |= push_dominator(search, search->order[i]);
+    }
+}
+
+static bool dominates(const struct search *search, int32_t a, int32_t b)
+{
+    while (b != a && b != 0)
+        b = search->dominator[b];
+    return b == a;
+}
+
+/* ---- natural loops ---- */
+
+/* Fills is_member with the natural loop of the back edge from latch to header; its length. */
+static uint32_t gather_loop(struct search *search, int32_t header, int32_t latch)
+{
+    memset(search->is_member, 0, search->length);
+    search->is_member[header] = search->is_member[latch] = true;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t i = 0; i < search->length; i++) {
+            const struct region_node *node = &search->region->nodes[i];
+            if (search->is_member[i] || !search->nodes[i].is_reachable)
+                continue;
+            for (uint32_t j = 0; j < node->edge_count; j++) {
+                int32_t to = node->edges[j].node;
+                if (to != REGION_NO_NODE && to != header && search->is_member[to])
+                    search->is_member[i] = changed = true;
+            }
+        }
+    }
+    uint32_t length = 0;
+    for (uint32_t i = 0; i < search->length; i++)
+        length += search->is_member[i];
+    return length;
+}
+
+static bool is_back_edge_to(const struct search *search, uint32_t from, uint32_t edge,
+                            int32_t header)
+{
+    return (search->nodes[from].back_edges >> edge & 1) &&
+           search->region->nodes[from].edges[edge].node == header;
+}
+
+/* The latch whose natural loop with this header is smallest, or NO_NODE. */
+static int32_t innermost_latch(struct search *search, int32_t header)
+{
+    int32_t best = REGION_NO_NODE;
+    uint32_t best_length = UINT32_MAX;
+    for (uint32_t i = 0; i < search->length; i++)
+        for (uint32_t j = 0; j < search->region->nodes[i].edge_count; j++) {
+            if (!is_back_edge_to(search, i, j, header) ||
+                !dominates(search, header, (int32_t)i))
+                continue;
+            uint32_t length = gather_loop(search, header, (int32_t)i);
+            if (length < best_length) {
+                best = (int32_t)i;
+                best_length = length;
+            }
+        }
+    return best;
 }
 
 /* Operations that call out or order memory: no loop with them gets faster by fewer polls. */
@@ -79,62 +184,54 @@ static bool is_quick_block(const struct ir_block *block)
     return true;
 }
 
-/* Adds to the loop every predecessor of its members up to the header; false when the loop is not
- * one to chunk. members[0] is the header. */
-static bool gather_loop(const struct ir_region *region, const struct node_facts *nodes,
-                        int32_t header, bool *is_member)
+/* Is the loop at hand worth a chunk: innermost, short and quick? */
+static bool is_loop_chunked(const struct search *search, int32_t header)
 {
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = 0; i < region->length; i++) {
-            if (is_member[i] || !nodes[i].is_reachable)
-                continue;
-            for (uint32_t j = 0; j < region->nodes[i].edge_count; j++) {
-                int32_t to = region->nodes[i].edges[j].node;
-                if (to == REGION_NO_NODE || to == header || !is_member[to])
-                    continue;
-                if (i == 0 || nodes[i].is_header)
-                    return false; /* an inner loop, or a second way in */
-                is_member[i] = changed = true;
-            }
-        }
-    }
-    return true;
-}
-
-static bool is_loop_chunked(const struct ir_region *region, const struct node_facts *nodes,
-                            int32_t header, bool *is_member)
-{
-    memset(is_member, 0, region->length);
-    is_member[header] = true;
-    for (uint32_t i = 0; i < region->length; i++)
-        for (uint32_t j = 0; j < region->nodes[i].edge_count; j++)
-            if ((nodes[i].back_edges >> j & 1) && region->nodes[i].edges[j].node == header) {
-                if ((int32_t)i != header && nodes[i].is_header)
-                    return false;
-                is_member[i] = true;
-            }
-    if (!gather_loop(region, nodes, header, is_member))
-        return false;
     uint32_t length = 0;
-    for (uint32_t i = 0; i < region->length; i++) {
-        if (!is_member[i])
+    for (uint32_t i = 0; i < search->length; i++) {
+        if (!search->is_member[i])
             continue;
-        length += region->nodes[i].block->length;
-        if (!is_quick_block(region->nodes[i].block))
+        if ((int32_t)i != header && search->nodes[i].is_header)
             return false;
+        if (!is_quick_block(search->region->nodes[i].block))
+            return false;
+        length += search->region->nodes[i].block->length;
     }
     return length <= CHUNKED_LOOP_MAX_INSNS;
+}
+
+static void examine_header(struct search *search, int32_t header, bool is_polling_chunked)
+{
+    int32_t latch = innermost_latch(search, header);
+    if (latch == REGION_NO_NODE)
+        return;
+    search->nodes[header].is_single = gather_loop(search, header, latch) == 1;
+    for (uint32_t i = 0; i < search->length; i++)
+        for (uint32_t j = 0; j < search->region->nodes[i].edge_count; j++)
+            if (search->is_member[i] && is_back_edge_to(search, i, j, header))
+                search->nodes[i].inner_edges |= 1u << j;
+    search->nodes[header].is_chunked = is_polling_chunked && is_loop_chunked(search, header);
 }
 
 void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
                        struct arena *arena, struct node_facts *nodes)
 {
-    find_back_edges(region, arena, nodes);
-    if (!is_polling_chunked)
-        return;
-    bool *is_member = arena_alloc(arena, region->length * sizeof(bool));
-    for (uint32_t i = 0; i < region->length; i++)
+    uint32_t length = region->length;
+    struct search search = {
+        .region = region,
+        .nodes = nodes,
+        .length = length,
+        .visit = arena_zalloc(arena, length),
+        .next_edge = arena_zalloc(arena, length * sizeof(uint32_t)),
+        .path = arena_alloc(arena, length * sizeof(int32_t)),
+        .order = arena_alloc(arena, length * sizeof(int32_t)),
+        .number = arena_zalloc(arena, length * sizeof(uint32_t)),
+        .dominator = arena_alloc(arena, length * sizeof(int32_t)),
+        .is_member = arena_alloc(arena, length * sizeof(bool)),
+    };
+    find_back_edges(&search);
+    find_dominators(&search);
+    for (uint32_t i = 0; i < length; i++)
         if (nodes[i].is_header)
-            nodes[i].is_chunked = is_loop_chunked(region, nodes, (int32_t)i, is_member);
+            examine_header(&search, (int32_t)i, is_polling_chunked);
 }

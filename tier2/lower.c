@@ -182,6 +182,18 @@ LLVMValueRef lower_bit(struct lowering *lower, ir_ref ref)
     return value->bit;
 }
 
+void lower_clean(struct lowering *lower, ir_ref ref)
+{
+    struct value *value = &lower->values[ref];
+    if (!lower->value_facts[ref].is_unclean)
+        return;
+    lower->value_facts[ref].is_unclean = false;
+    LLVMValueRef raw = value->narrow ? value->narrow : value->full;
+    LLVMValueRef clean = lower->is_plain_float ? lower_canonical_select(lower, raw)
+                                               : lower_canonical(lower, raw);
+    *value = value->narrow ? (struct value){.narrow = clean} : (struct value){.full = clean};
+}
+
 LLVMValueRef lower_bits64(struct lowering *lower, ir_ref ref)
 {
     LLVMValueRef full = lower_value(lower, ref);
@@ -341,29 +353,30 @@ static void end_debug(struct lowering *lower)
 
 /* ---- nodes ---- */
 
-static void lower_block_body(struct lowering *lower, uint32_t index, uint64_t narrow,
+static void count_insns(struct lowering *lower)
+{
+    if (!lower->options->is_counting_stats)
+        return;
+    LLVMValueRef count = LLVMBuildLoad2(lower->builder, lower->type.i64, lower->insn_count, "");
+    count = LLVMBuildAdd(lower->builder, count, lower_const64(lower, lower->block->guest_length),
+                         "");
+    LLVMBuildStore(lower->builder, count, lower->insn_count);
+}
+
+static void lower_block_body(struct lowering *lower, uint32_t index, struct reg_facts regs,
                              uint64_t dirty)
 {
     lower->node_index = index;
     lower->node = &lower->region->nodes[index];
     lower->block = lower->node->block;
-    lower->narrow = narrow;
+    lower->regs = regs;
     lower->dirty = dirty;
-    block_find_narrow(lower->block, narrow, lower->is_narrow);
+    lower->is_plain_float = lower->facts->nodes[index].is_plain_float && !lower->is_leaving &&
+                            !lower->is_precise;
+    block_find_facts(lower->block, &regs, lower->value_facts);
     LLVMSetCurrentDebugLocation2(lower->builder, NULL);
-    if (lower->options->is_counting_stats) {
-        LLVMValueRef count =
-            LLVMBuildLoad2(lower->builder, lower->type.i64, lower->insn_count, "");
-        count = LLVMBuildAdd(lower->builder, count,
-                             lower_const64(lower, lower->block->guest_length), "");
-        LLVMBuildStore(lower->builder, count, lower->insn_count);
-    }
-    uint32_t first = 0;
-    if (index == 0 && lower->region->is_dispatching) {
-        LLVMValueRef pc = lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
-        lower_define(lower, &lower->block->insns[first++], pc);
-    }
-    for (uint32_t i = first; i < lower->block->length; i++)
+    count_insns(lower);
+    for (uint32_t i = 0; i < lower->block->length; i++)
         lower_table[lower->block->insns[i].op](lower, &lower->block->insns[i]);
 }
 
@@ -376,35 +389,56 @@ static void count_region_entry(struct lowering *lower)
     lower_store_vcpu(lower, count, offset);
 }
 
-/* From the entry into node 0, past the guard when there is one. Its fallback runs the first block
- * alone, with every register wide, and leaves to other code, which comes back here. */
-static void lower_guarded_start(struct lowering *lower)
+/* ---- entries ---- */
+
+/* Enters the node, past the guard when it has one. The guard's fallback runs the node's block
+ * alone, with nothing known of registers, and leaves to other code, which may come back. */
+static void lower_guarded_entry(struct lowering *lower, uint32_t index)
 {
-    uint64_t guarded = lower->facts->guarded;
-    if (!guarded) {
-        LLVMBuildBr(lower->builder, lower->blocks[0].enter);
+    const struct node_facts *facts = &lower->facts->nodes[index];
+    if (!guarded_regs(facts)) {
+        LLVMBuildBr(lower->builder, lower->blocks[index].enter);
         return;
     }
     LLVMBasicBlockRef fallback = lower_new_block(lower, "fallback");
     LLVMBasicBlockRef holds = lower_new_block(lower, "guarded");
-    lower_branch_unlikely(lower, lower_guard_fails(lower), fallback, holds);
+    lower_branch_unlikely(lower, lower_guard_fails(lower, &facts->regs_in), fallback, holds);
     lower_continue_at(lower, holds);
-    lower_narrow_regs(lower, guarded);
-    LLVMBuildBr(lower->builder, lower->blocks[0].enter);
+    lower_narrow_regs(lower, facts->regs_in.narrow);
+    LLVMBuildBr(lower->builder, lower->blocks[index].enter);
     lower_continue_at(lower, fallback);
     lower->is_leaving = true;
-    lower_block_body(lower, 0, 0, 0);
+    lower_block_body(lower, index, (struct reg_facts){0}, 0);
     lower->is_leaving = false;
+}
+
+/* To the entry that vcpu->region_entry names; the last needs no comparison. */
+static void lower_dispatch(struct lowering *lower)
+{
+    const struct region_node *dispatch = &lower->region->nodes[0];
+    LLVMValueRef pc =
+        lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
+    for (uint32_t i = 0; i + 1 < dispatch->edge_count; i++) {
+        LLVMBasicBlockRef here = lower_new_block(lower, "entry");
+        LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+        LLVMValueRef is_match = LLVMBuildICmp(lower->builder, LLVMIntEQ, pc,
+                                              lower_const64(lower, dispatch->edges[i].pc), "");
+        LLVMBuildCondBr(lower->builder, is_match, here, onwards);
+        lower_continue_at(lower, here);
+        lower_guarded_entry(lower, (uint32_t)dispatch->edges[i].node);
+        lower_continue_at(lower, onwards);
+    }
+    lower_guarded_entry(lower, (uint32_t)dispatch->edges[dispatch->edge_count - 1].node);
 }
 
 static void lower_nodes(struct lowering *lower)
 {
-    for (uint32_t i = 0; i < lower->region->length; i++) {
+    for (uint32_t i = lower->region->is_dispatching; i < lower->region->length; i++) {
         const struct node_facts *facts = &lower->facts->nodes[i];
         if (!facts->is_reachable)
             continue;
         lower_continue_at(lower, lower->blocks[i].body);
-        lower_block_body(lower, i, facts->narrow_in, facts->dirty_in);
+        lower_block_body(lower, i, facts->regs_in, facts->dirty_in);
     }
 }
 
@@ -423,24 +457,29 @@ void lower_region(struct lowering *lower)
     lower_find_slots(lower);
     add_function(lower);
     add_near(lower);
-    begin_debug(lower);
+    if (!lower->is_precise)
+        begin_debug(lower);
     size_t longest = lower->facts->longest_block;
     lower->values = arena_alloc(lower->arena, longest * sizeof *lower->values);
-    lower->is_narrow = arena_alloc(lower->arena, longest * sizeof *lower->is_narrow);
+    lower->value_facts = arena_alloc(lower->arena, longest * sizeof *lower->value_facts);
 
     lower_continue_at(lower, lower_new_block(lower, "entry"));
     lower->insn_count = counter_alloca(lower, lower->type.i64);
     lower->heat = counter_alloca(lower, lower->type.i64);
     lower->chunk = counter_alloca(lower, lower->type.i64);
     lower_init_regs(lower);
-    lower_entry_heat(lower);
+    lower_entry_poll(lower);
     if (lower->options->is_counting_stats)
         count_region_entry(lower);
     LLVMBasicBlockRef start = LLVMGetInsertBlock(lower->builder);
     lower_node_entries(lower);
     lower_continue_at(lower, start);
-    lower_guarded_start(lower);
+    if (lower->region->is_dispatching)
+        lower_dispatch(lower);
+    else
+        lower_guarded_entry(lower, 0);
     lower_nodes(lower);
-    end_debug(lower);
+    if (!lower->is_precise)
+        end_debug(lower);
     LLVMDisposeBuilder(lower->builder);
 }

@@ -22,6 +22,15 @@ struct region_near {
 };
 #define REGION_NEAR_SECTION ".bss.near"
 
+/* Precise regions: one row per memory access, in a section of its own. Offsets are from the field
+ * itself. */
+struct region_access {
+    int32_t site;    /* the instruction that may fault */
+    int32_t landing; /* where to go on then */
+    uint64_t pc;     /* of the guest's access */
+};
+#define REGION_ACCESS_SECTION ".access"
+
 /* An IR value in the forms that were asked for so far; all but one may be NULL. */
 struct value {
     LLVMValueRef full;   /* of the value's own type */
@@ -38,7 +47,8 @@ struct lower_types {
 /* The LLVM blocks at which a node is entered. */
 struct node_blocks {
     LLVMBasicBlockRef enter; /* from outside its loop */
-    LLVMBasicBlockRef again; /* by a back edge: polls */
+    LLVMBasicBlockRef again; /* by a back edge of its innermost loop: polls, maybe not each time */
+    LLVMBasicBlockRef outer; /* by any other back edge: polls, then enters */
     LLVMBasicBlockRef body;
 };
 
@@ -50,6 +60,7 @@ struct lowering {
     const struct host_features *host;
     enum tb_tier level;
     int32_t next_heat;
+    bool is_precise;
     struct arena *arena;
     uint32_t serial; /* makes symbol names unique */
 
@@ -81,13 +92,15 @@ struct lowering {
     const struct region_node *node;
     const struct ir_block *block;
     bool is_leaving; /* edges are not followed: the fallback of the entry guard */
+    bool is_plain_float; /* plain.c */
     struct value *values;
-    bool *is_narrow;
-    uint64_t narrow, dirty; /* register sets at this point */
+    struct value_facts *value_facts;
+    struct reg_facts regs; /* at this point */
+    uint64_t dirty;        /* registers that may differ from vcpu->reg */
 };
 
-/* Builds lower->function in lower->module from region, facts, options, host, level, next_heat and
- * context, which the caller has set; the rest is zero. */
+/* Builds lower->function in lower->module from the job and the context, which the caller has set;
+ * the rest is zero. */
 void lower_region(struct lowering *lower);
 
 /* ---- blocks and constants (lower.c) ---- */
@@ -119,6 +132,8 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
 
 /* ---- values of the current block ---- */
 LLVMValueRef lower_value(struct lowering *lower, ir_ref ref);  /* of its own type */
+/* The value with a NaN made canonical where that has not been done; kept for later uses. */
+void lower_clean(struct lowering *lower, ir_ref ref);
 LLVMValueRef lower_low32(struct lowering *lower, ir_ref ref);  /* i32 of an i64, f32 of an f64 */
 LLVMValueRef lower_bit(struct lowering *lower, ir_ref ref);    /* i64 not zero, as i1 */
 LLVMValueRef lower_bits64(struct lowering *lower, ir_ref ref); /* held value as i64 */
@@ -133,18 +148,25 @@ static inline ir_ref lower_ref(const struct lowering *lower, const struct ir_ins
 }
 static inline bool lower_is_narrow(const struct lowering *lower, ir_ref ref)
 {
-    return lower->is_narrow[ref];
+    return lower->value_facts[ref].is_narrow;
 }
+/* The canonical NaN in place of any NaN: by a cold branch, which costs the hot path least, or by a
+ * select, where code is cold. */
+LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value);
+LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value);
 
 /* ---- guest registers (lower_regs.c) ---- */
 /* Creates and fills the allocas at the function's entry. */
 void lower_init_regs(struct lowering *lower);
-/* i1: the guarded registers do not all hold narrow values. */
-LLVMValueRef lower_guard_fails(struct lowering *lower);
-/* Makes `regs`, which are wide, narrow, resp. back. */
+/* i1: the facts do not hold of the registers, of which nothing is known. */
+LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *facts);
+/* Makes `regs`, which are wide, narrow. */
 void lower_narrow_regs(struct lowering *lower, uint64_t regs);
+/* Makes unclean registers canonical, then narrow ones wide. */
+void lower_clean_regs(struct lowering *lower, uint64_t regs);
 void lower_widen_regs(struct lowering *lower, uint64_t regs);
-LLVMValueRef lower_read_full(struct lowering *lower, unsigned reg);
+/* Makes LLVM forget what it may know of the values of these float registers. */
+void lower_hide_floats(struct lowering *lower, uint64_t regs);
 /* Stores the registers of the set that do not travel as arguments to the vcpu. */
 void lower_store_regs(struct lowering *lower, uint64_t regs);
 /* Tail call of `entry` (a TB entry or a thunk) with the pinned registers, of which those outside
@@ -154,10 +176,12 @@ void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry);
 /* ---- exits, edges, polls (lower_exits.c) ---- */
 /* Collects slot_pcs. */
 void lower_find_slots(struct lowering *lower);
-/* Builds again, enter and body of every reachable node; bodies are left empty. */
+/* Builds enter, again, outer and body of every reachable node; bodies are left empty. */
 void lower_node_entries(struct lowering *lower);
-/* The promotion counter at the region's entry. */
-void lower_entry_heat(struct lowering *lower);
+/* The promotion counter and the poll at the region's entry: loops may go through exits. */
+void lower_entry_poll(struct lowering *lower);
+/* A block that leaves with VCPU_EXIT_FAULT at pc and the state as it is here. */
+LLVMBasicBlockRef lower_fault_landing(struct lowering *lower, uint64_t pc);
 /* Leaves to the exec loop at pc with the registers of `live`; ends the LLVM block. */
 void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason);
 

@@ -1,7 +1,7 @@
 /* Edges, exits and polls. The contract is in lower.h.
  *
- * An exit whose pc has an edge is a branch inside the function, after registers that are narrow
- * here and not there have been widened. Any other exit stores the dirty registers and jumps
+ * An exit whose pc has an edge is a branch inside the function, after registers of which less is
+ * known there have been brought into that form. Any other exit stores the dirty registers and jumps
  * through its slot in the near data. A back edge polls on its way. */
 #include "tier2/lower.h"
 
@@ -68,6 +68,16 @@ static void leave_trapping(struct lowering *lower, const struct ir_insn *insn)
     lower_leave(lower, UINT64_MAX, lower_const64(lower, insn->imm), VCPU_EXIT_TRAP);
 }
 
+LLVMBasicBlockRef lower_fault_landing(struct lowering *lower, uint64_t pc)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef landing = lower_new_block(lower, "fault");
+    lower_continue_at(lower, landing);
+    lower_leave(lower, UINT64_MAX, lower_const64(lower, pc), VCPU_EXIT_FAULT);
+    lower_continue_at(lower, here);
+    return landing;
+}
+
 /* ---- heat and polls ---- */
 
 /* Counts one poll; i1: the heat has run out. */
@@ -89,17 +99,41 @@ static void promote_if(struct lowering *lower, LLVMValueRef is_due, uint64_t liv
     lower_continue_at(lower, stay);
 }
 
-void lower_entry_heat(struct lowering *lower)
+/* Guest pc at which the function has been entered. */
+static LLVMValueRef entry_pc(struct lowering *lower)
 {
-    if (!is_counting_heat(lower))
-        return;
-    LLVMValueRef near = near_field(lower, offsetof(struct region_near, heat));
-    LLVMBuildStore(lower->builder, LLVMBuildLoad2(lower->builder, lower->type.i64, near, ""),
-                   lower->heat);
-    LLVMValueRef pc = lower->region->is_dispatching
-                          ? lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry))
-                          : lower_const64(lower, lower->region->guest_pc);
-    promote_if(lower, count_heat(lower), UINT64_MAX, pc);
+    if (!lower->region->is_dispatching)
+        return lower_const64(lower, lower->region->guest_pc);
+    return lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
+}
+
+/* Leaves with VCPU_EXIT_PC when work is pending, else goes on at `onwards`. */
+static void leave_if_pending(struct lowering *lower, LLVMValueRef pc, uint64_t live,
+                             LLVMBasicBlockRef onwards)
+{
+    LLVMValueRef pending =
+        lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, pending));
+    LLVMSetVolatile(pending, 1);
+    LLVMValueRef is_pending =
+        LLVMBuildICmp(lower->builder, LLVMIntNE, pending, lower_const32(lower, 0), "");
+    LLVMBasicBlockRef leave = lower_new_block(lower, "pending");
+    lower_branch_unlikely(lower, is_pending, leave, onwards);
+    lower_continue_at(lower, leave);
+    lower_leave(lower, live, pc, VCPU_EXIT_PC);
+}
+
+void lower_entry_poll(struct lowering *lower)
+{
+    LLVMValueRef pc = entry_pc(lower);
+    if (is_counting_heat(lower)) {
+        LLVMValueRef near = near_field(lower, offsetof(struct region_near, heat));
+        LLVMBuildStore(lower->builder, LLVMBuildLoad2(lower->builder, lower->type.i64, near, ""),
+                       lower->heat);
+        promote_if(lower, count_heat(lower), UINT64_MAX, pc);
+    }
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    leave_if_pending(lower, pc, UINT64_MAX, onwards);
+    lower_continue_at(lower, onwards);
 }
 
 /* Looks for pending work; without any goes on at `onwards`. */
@@ -108,27 +142,29 @@ static void lower_poll(struct lowering *lower, const struct ir_block *block, uin
 {
     if (is_counting_heat(lower))
         promote_if(lower, count_heat(lower), live, lower_const64(lower, block->guest_pc));
-    LLVMValueRef pending =
-        lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, pending));
-    LLVMSetVolatile(pending, 1);
-    LLVMBasicBlockRef leave = lower_new_block(lower, "pending");
-    lower_branch_unlikely(lower,
-                          LLVMBuildICmp(lower->builder, LLVMIntNE, pending,
-                                        lower_const32(lower, 0), ""),
-                          leave, onwards);
-    lower_continue_at(lower, leave);
-    lower_leave(lower, live, lower_const64(lower, block->guest_pc), VCPU_EXIT_PC);
+    leave_if_pending(lower, lower_const64(lower, block->guest_pc), live, onwards);
+}
+
+/* Constants from outside must not be folded with plain floating point (plain.c). */
+static void hide_floats(struct lowering *lower, const struct ir_block *block)
+{
+    uint64_t read = 0;
+    for (uint32_t i = 0; i < block->length; i++)
+        if (block->insns[i].op == IR_get_reg)
+            read |= reg_bit(block->insns[i].imm);
+    lower_hide_floats(lower, read);
 }
 
 /* again: one more iteration; after a chunk of them the poll; enter: a chunk begins. */
 static void lower_chunked_header(struct lowering *lower, const struct ir_block *block,
-                                 uint64_t live, struct node_blocks *blocks)
+                                 const struct node_facts *facts, struct node_blocks *blocks)
 {
     LLVMBuilderRef builder = lower->builder;
     LLVMBasicBlockRef poll = lower_new_block(lower, "poll");
-    blocks->enter = lower_new_block(lower, "chunk");
     lower_continue_at(lower, blocks->enter);
     LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
+    if (facts->is_plain_float)
+        hide_floats(lower, block);
     LLVMBuildBr(builder, blocks->body);
     lower_continue_at(lower, blocks->again);
     LLVMValueRef count = LLVMBuildAdd(builder, load_local(lower, lower->chunk),
@@ -138,30 +174,40 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
                                          lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
     LLVMBuildCondBr(builder, is_full, poll, blocks->body);
     lower_continue_at(lower, poll);
-    lower_poll(lower, block, live, blocks->enter);
+    lower_poll(lower, block, facts->live_in, blocks->enter);
+}
+
+static void lower_header(struct lowering *lower, uint32_t index)
+{
+    const struct node_facts *facts = &lower->facts->nodes[index];
+    const struct ir_block *block = lower->region->nodes[index].block;
+    struct node_blocks *blocks = &lower->blocks[index];
+    lower->regs = facts->regs_in;
+    lower->dirty = facts->dirty_in;
+    blocks->again = lower_new_block(lower, "again");
+    blocks->outer = lower_new_block(lower, "outer");
+    if (facts->is_chunked) {
+        blocks->enter = lower_new_block(lower, "chunk");
+        lower_chunked_header(lower, block, facts, blocks);
+    } else {
+        lower_continue_at(lower, blocks->again);
+        lower_poll(lower, block, facts->live_in, blocks->body);
+    }
+    lower_continue_at(lower, blocks->outer);
+    lower_poll(lower, block, facts->live_in, blocks->enter);
 }
 
 void lower_node_entries(struct lowering *lower)
 {
     const struct ir_region *region = lower->region;
     lower->blocks = arena_zalloc(lower->arena, region->length * sizeof *lower->blocks);
-    for (uint32_t i = 0; i < region->length; i++) {
+    for (uint32_t i = region->is_dispatching; i < region->length; i++) {
         const struct node_facts *facts = &lower->facts->nodes[i];
-        struct node_blocks *blocks = &lower->blocks[i];
         if (!facts->is_reachable)
             continue;
-        blocks->body = blocks->enter = lower_new_block(lower, "node");
-        if (!facts->is_header)
-            continue;
-        blocks->again = lower_new_block(lower, "again");
-        lower->narrow = facts->narrow_in;
-        lower->dirty = facts->dirty_in;
-        if (facts->is_chunked) {
-            lower_chunked_header(lower, region->nodes[i].block, facts->live_in, blocks);
-        } else {
-            lower_continue_at(lower, blocks->again);
-            lower_poll(lower, region->nodes[i].block, facts->live_in, blocks->body);
-        }
+        lower->blocks[i].body = lower->blocks[i].enter = lower_new_block(lower, "node");
+        if (facts->is_header)
+            lower_header(lower, i);
     }
 }
 
@@ -195,7 +241,8 @@ void lower_find_slots(struct lowering *lower)
     lower->slot_pcs = arena_alloc(lower->arena, exits * sizeof *lower->slot_pcs);
     for (uint32_t i = 0; i < region->length; i++) {
         const struct region_node *node = &region->nodes[i];
-        bool is_fallback = i == 0 && lower->facts->guarded;
+        const struct node_facts *facts = &lower->facts->nodes[i];
+        bool is_fallback = facts->is_entry && guarded_regs(facts);
         for (uint32_t j = 0; j < node->block->length; j++) {
             const struct ir_insn *insn = &node->block->insns[j];
             if (is_static_exit(insn) && (is_fallback || !region_edge_to(node, insn->imm)))
@@ -218,24 +265,39 @@ static void leave_through_slot(struct lowering *lower, uint64_t pc)
     lower_tail_call(lower, UINT64_MAX, entry);
 }
 
-/* Registers that the edge must widen: narrow here, wide and wanted there. */
-static uint64_t regs_to_widen(const struct lowering *lower, const struct region_edge *edge)
+/* What must be done to registers on the way to a node that reads them and knows less of them. */
+struct repairs {
+    uint64_t clean, widen;
+};
+
+static struct repairs repairs_for(const struct lowering *lower, const struct region_edge *edge)
 {
     const struct node_facts *to = &lower->facts->nodes[edge->node];
-    return lower->narrow & ~to->narrow_in & to->live_in & lower->facts->used;
+    const struct reg_facts *regs = &lower->regs;
+    uint64_t wanted = to->live_in & lower->facts->used;
+    uint64_t stay_arithmetic = (regs->narrow & to->regs_in.narrow & to->regs_in.arithmetic_narrow) |
+                               (~regs->narrow & to->regs_in.arithmetic_full);
+    return (struct repairs){
+        .clean = regs->unclean & ~stay_arithmetic & wanted,
+        .widen = regs->narrow & ~to->regs_in.narrow & wanted,
+    };
 }
 
 static LLVMBasicBlockRef entry_of_edge(const struct lowering *lower, const struct region_edge *edge)
 {
     size_t number = (size_t)(edge - lower->node->edges);
-    bool is_back = lower->facts->nodes[lower->node_index].back_edges >> number & 1;
+    const struct node_facts *from = &lower->facts->nodes[lower->node_index];
     const struct node_blocks *blocks = &lower->blocks[edge->node];
-    return is_back ? blocks->again : blocks->enter;
+    if (from->inner_edges >> number & 1)
+        return blocks->again;
+    return from->back_edges >> number & 1 ? blocks->outer : blocks->enter;
 }
 
 static void follow(struct lowering *lower, const struct region_edge *edge)
 {
-    lower_widen_regs(lower, regs_to_widen(lower, edge));
+    struct repairs repairs = repairs_for(lower, edge);
+    lower_clean_regs(lower, repairs.clean);
+    lower_widen_regs(lower, repairs.widen);
     LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
 }
 
@@ -252,7 +314,8 @@ static void continue_at_pc(struct lowering *lower, uint64_t pc)
 /* A block to branch to that takes the edge: its destination itself where nothing is to be done. */
 static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct region_edge *edge)
 {
-    if (!regs_to_widen(lower, edge))
+    struct repairs repairs = repairs_for(lower, edge);
+    if (!repairs.clean && !repairs.widen)
         return entry_of_edge(lower, edge);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
     LLVMBasicBlockRef side = lower_new_block(lower, "edge");

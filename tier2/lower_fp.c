@@ -1,8 +1,8 @@
 /* Floating point, exact: results, NaNs and flags are RISC-V's.
  *
  * Operations that round as MXCSR does are constrained intrinsics (one host instruction, never
- * folded, moved over MXCSR accesses or dropped); a NaN result takes a cold branch, which costs
- * less than a select on the latency path. Other rounding modes and rare cases call the helper.
+ * folded, moved over MXCSR accesses or dropped). Their NaNs stay as the host made them until
+ * somebody looks at the bits (facts.h, unclean). Other rounding modes and rare cases call the helper.
  * The call sites are strictfp and the function is not: as a function attribute it makes the
  * backend wait for the x87 unit after inline assembly. */
 #include "tier2/lower.h"
@@ -78,9 +78,8 @@ static LLVMValueRef canonical_nan(const struct lowering *lower, LLVMTypeRef type
     return LLVMConstBitCast(bits, type);
 }
 
-/* The value, or the canonical NaN for any NaN. The empty assembly keeps the branch from becoming
- * a select. */
-static LLVMValueRef canonical(struct lowering *lower, LLVMValueRef value)
+/* The empty assembly keeps the branch from becoming a select. */
+LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value)
 {
     LLVMBuilderRef builder = lower->builder;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
@@ -96,6 +95,13 @@ static LLVMValueRef canonical(struct lowering *lower, LLVMValueRef value)
     LLVMBuildBr(builder, onwards);
     lower_continue_at(lower, onwards);
     return lower_phi(lower, value, here, canonical_nan(lower, LLVMTypeOf(value)), nan);
+}
+
+LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value)
+{
+    LLVMValueRef is_nan = LLVMBuildFCmp(lower->builder, LLVMRealUNO, value, value, "");
+    return LLVMBuildSelect(lower->builder, is_nan, canonical_nan(lower, LLVMTypeOf(value)), value,
+                           "");
 }
 
 static bool rounds_as_host(const struct ir_insn *insn)
@@ -117,30 +123,41 @@ static LLVMValueRef arithmetic(struct lowering *lower, const struct ir_insn *ins
     return constrained(lower, intrinsic, &type, 1, args, operand_count + 2);
 }
 
-static void lower_arithmetic(struct lowering *lower, const struct ir_insn *insn,
-                             const char *intrinsic, unsigned operand_count)
+static void lower_binary(struct lowering *lower, const struct ir_insn *insn, const char *intrinsic,
+                         LLVMOpcode plain)
 {
-    if (rounds_as_host(insn))
-        lower_define(lower, insn,
-                     canonical(lower, arithmetic(lower, insn, intrinsic, operand_count)));
-    else
+    if (!rounds_as_host(insn))
         lower_define(lower, insn, evaluate(lower, insn));
+    else if (lower->is_plain_float)
+        lower_define(lower, insn,
+                     LLVMBuildBinOp(lower->builder, plain, lower_value(lower, insn->a),
+                                    lower_value(lower, insn->b), ""));
+    else
+        lower_define(lower, insn, arithmetic(lower, insn, intrinsic, 2));
 }
 
-#define ARITHMETIC(name, operand_count)                                                            \
+#define BINARY(name, plain)                                                                        \
     void lower_op_##name(struct lowering *lower, const struct ir_insn *insn)                       \
     {                                                                                              \
-        lower_arithmetic(lower, insn, "llvm.experimental.constrained." #name, operand_count);      \
+        lower_binary(lower, insn, "llvm.experimental.constrained." #name, plain);                  \
     }
-ARITHMETIC(fadd, 2)
-ARITHMETIC(fsub, 2)
-ARITHMETIC(fmul, 2)
-ARITHMETIC(fdiv, 2)
-#undef ARITHMETIC
+BINARY(fadd, LLVMFAdd)
+BINARY(fsub, LLVMFSub)
+BINARY(fmul, LLVMFMul)
+BINARY(fdiv, LLVMFDiv)
+#undef BINARY
 
 void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
 {
-    lower_arithmetic(lower, insn, "llvm.experimental.constrained.sqrt", 1);
+    if (!rounds_as_host(insn)) {
+        lower_define(lower, insn, evaluate(lower, insn));
+    } else if (lower->is_plain_float) {
+        LLVMValueRef a = lower_value(lower, insn->a);
+        lower_define(lower, insn, lower_intrinsic(lower, "llvm.sqrt", LLVMTypeOf(a), &a, 1));
+    } else {
+        lower_define(lower, insn,
+                     arithmetic(lower, insn, "llvm.experimental.constrained.sqrt", 1));
+    }
 }
 
 /* A NaN result goes to the helper: infinity * 0 + NaN is invalid in RISC-V only. */
@@ -157,19 +174,29 @@ void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
 
 /* ---- sign operations: bits only, no flags ---- */
 
+static void clean_if_seen(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (lower->value_facts[lower_ref(lower, insn)].is_seen)
+        lower_clean(lower, insn->a);
+}
+
 void lower_op_fneg(struct lowering *lower, const struct ir_insn *insn)
 {
+    clean_if_seen(lower, insn);
     lower_define(lower, insn, LLVMBuildFNeg(lower->builder, lower_value(lower, insn->a), ""));
 }
 
 void lower_op_fabs(struct lowering *lower, const struct ir_insn *insn)
 {
+    clean_if_seen(lower, insn);
     LLVMValueRef a = lower_value(lower, insn->a);
     lower_define(lower, insn, lower_intrinsic(lower, "llvm.fabs", LLVMTypeOf(a), &a, 1));
 }
 
 void lower_op_fcopysign(struct lowering *lower, const struct ir_insn *insn)
 {
+    clean_if_seen(lower, insn);
+    lower_clean(lower, insn->b);
     LLVMValueRef args[] = {lower_value(lower, insn->a), lower_value(lower, insn->b)};
     lower_define(lower, insn,
                  lower_intrinsic(lower, "llvm.copysign", LLVMTypeOf(args[0]), args, 2));
@@ -407,14 +434,14 @@ void lower_op_fcvt_f32(struct lowering *lower, const struct ir_insn *insn)
     }
     LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fptrunc",
                                  lower_value(lower, insn->a), lower->type.f32, true);
-    lower_define(lower, insn, canonical(lower, value));
+    lower_define(lower, insn, value);
 }
 
 void lower_op_fcvt_f64(struct lowering *lower, const struct ir_insn *insn)
 {
     LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fpext",
                                  lower_value(lower, insn->a), lower->type.f64, false);
-    lower_define(lower, insn, canonical(lower, value));
+    lower_define(lower, insn, value);
 }
 
 /* ---- NaN boxing ---- */
@@ -431,6 +458,7 @@ void lower_op_unbox(struct lowering *lower, const struct ir_insn *insn)
         lower_define(lower, insn, lower_low32(lower, insn->a));
         return;
     }
+    lower_clean(lower, insn->a);
     LLVMValueRef bits = lower_bits64(lower, insn->a);
     LLVMValueRef high = LLVMBuildLShr(builder, bits, lower_const64(lower, 32), "");
     LLVMValueRef is_boxed =

@@ -329,6 +329,7 @@ void lower_op_trunc(struct lowering *lower, const struct ir_insn *insn)
 
 void lower_op_bitcast(struct lowering *lower, const struct ir_insn *insn)
 {
+    lower_clean(lower, insn->a);
     lower_define(lower, insn,
                  lower_bitcast(lower, lower_value(lower, insn->a),
                                lower_type_of(lower, insn->type)));

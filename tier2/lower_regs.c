@@ -1,7 +1,7 @@
 /* Guest registers during lowering: allocas, their wide and narrow forms, and how they leave the
  * function. The contract is in lower.h.
  *
- * Invariant: a register in lower->narrow has its value in narrow_reg, any other in full_reg. */
+ * Invariant: a register in lower->regs.narrow has its value in narrow_reg, any other in full_reg. */
 #include "tier2/lower.h"
 
 #include "src/base/bits.h"
@@ -74,15 +74,27 @@ static LLVMValueRef box(struct lowering *lower, LLVMValueRef value)
     return lower_bitcast(lower, bits, lower->type.f64);
 }
 
-LLVMValueRef lower_read_full(struct lowering *lower, unsigned reg)
+static LLVMValueRef read_full(struct lowering *lower, unsigned reg)
 {
-    if (!(lower->narrow & reg_bit(reg)))
+    if (!(lower->regs.narrow & reg_bit(reg)))
         return load_full(lower, reg);
     LLVMValueRef narrow = load_narrow(lower, reg);
     if (is_float_reg(reg))
         return box(lower, narrow);
     return LLVMBuildSExt(lower->builder, narrow, lower->type.i64, "");
 }
+
+/* The same as the guest must find it; for code that is cold. */
+static LLVMValueRef read_exact(struct lowering *lower, unsigned reg)
+{
+    if (!(lower->regs.unclean & reg_bit(reg)))
+        return read_full(lower, reg);
+    if (lower->regs.narrow & reg_bit(reg))
+        return box(lower, lower_canonical_select(lower, load_narrow(lower, reg)));
+    return lower_canonical_select(lower, load_full(lower, reg));
+}
+
+/* ---- facts: checked, established, given up ---- */
 
 /* i1: the register, which is wide, holds no narrow value. */
 static LLVMValueRef is_not_narrow(struct lowering *lower, unsigned reg)
@@ -100,24 +112,51 @@ static LLVMValueRef is_not_narrow(struct lowering *lower, unsigned reg)
     return LLVMBuildICmp(builder, LLVMIntNE, full, wanted, "");
 }
 
-LLVMValueRef lower_guard_fails(struct lowering *lower)
+/* The low half of a wide register as its narrow form. */
+static LLVMValueRef low_half(struct lowering *lower, unsigned reg)
+{
+    LLVMValueRef bits = lower_bitcast(lower, load_full(lower, reg), lower->type.i64);
+    LLVMValueRef low = LLVMBuildTrunc(lower->builder, bits, lower->type.i32, "");
+    return lower_bitcast(lower, low, narrow_type(lower, reg));
+}
+
+/* i1: a NaN, of which nobody knows whether it is the canonical one. */
+static LLVMValueRef is_nan(struct lowering *lower, LLVMValueRef value)
+{
+    return LLVMBuildFCmp(lower->builder, LLVMRealUNO, value, value, "");
+}
+
+LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *facts)
 {
     LLVMValueRef fails = LLVMConstNull(lower->type.i1);
-    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++)
-        if (lower->facts->guarded & reg_bit(reg))
+    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++) {
+        uint64_t bit = reg_bit(reg);
+        if (facts->narrow & bit)
             fails = LLVMBuildOr(lower->builder, fails, is_not_narrow(lower, reg), "");
+        if (facts->narrow & facts->arithmetic_narrow & bit)
+            fails = LLVMBuildOr(lower->builder, fails, is_nan(lower, low_half(lower, reg)), "");
+        if (~facts->narrow & facts->arithmetic_full & bit)
+            fails = LLVMBuildOr(lower->builder, fails, is_nan(lower, load_full(lower, reg)), "");
+    }
     return fails;
 }
 
 void lower_narrow_regs(struct lowering *lower, uint64_t regs)
 {
-    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++) {
+    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++)
+        if (regs & reg_bit(reg))
+            LLVMBuildStore(lower->builder, low_half(lower, reg), lower->narrow_reg[reg]);
+}
+
+void lower_clean_regs(struct lowering *lower, uint64_t regs)
+{
+    for (unsigned reg = IR_FIRST_FP_REG; reg < IR_GUEST_REGS; reg++) {
         if (!(regs & reg_bit(reg)))
             continue;
-        LLVMValueRef bits = lower_bitcast(lower, load_full(lower, reg), lower->type.i64);
-        LLVMValueRef low = LLVMBuildTrunc(lower->builder, bits, lower->type.i32, "");
-        LLVMBuildStore(lower->builder, lower_bitcast(lower, low, narrow_type(lower, reg)),
-                       lower->narrow_reg[reg]);
+        bool narrow = lower->regs.narrow & reg_bit(reg);
+        LLVMValueRef value = narrow ? load_narrow(lower, reg) : load_full(lower, reg);
+        LLVMBuildStore(lower->builder, lower_canonical(lower, value),
+                       narrow ? lower->narrow_reg[reg] : lower->full_reg[reg]);
     }
 }
 
@@ -125,14 +164,33 @@ void lower_widen_regs(struct lowering *lower, uint64_t regs)
 {
     for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++)
         if (regs & reg_bit(reg))
-            LLVMBuildStore(lower->builder, lower_read_full(lower, reg), lower->full_reg[reg]);
+            LLVMBuildStore(lower->builder, read_full(lower, reg), lower->full_reg[reg]);
 }
+
+void lower_hide_floats(struct lowering *lower, uint64_t regs)
+{
+    for (unsigned reg = IR_FIRST_FP_REG; reg < IR_GUEST_REGS; reg++) {
+        if (!(regs & reg_bit(reg)))
+            continue;
+        bool narrow = lower->regs.narrow & reg_bit(reg);
+        LLVMValueRef slot = narrow ? lower->narrow_reg[reg] : lower->full_reg[reg];
+        LLVMValueRef value = narrow ? load_narrow(lower, reg) : load_full(lower, reg);
+        LLVMTypeRef value_type = LLVMTypeOf(value);
+        LLVMTypeRef type = LLVMFunctionType(value_type, &value_type, 1, 0);
+        LLVMValueRef nothing =
+            LLVMGetInlineAsm(type, "", 0, "=x,0", 4, 1, 0, LLVMInlineAsmDialectATT, 0);
+        LLVMBuildStore(lower->builder, LLVMBuildCall2(lower->builder, type, nothing, &value, 1, ""),
+                       slot);
+    }
+}
+
+/* ---- leaving ---- */
 
 void lower_store_regs(struct lowering *lower, uint64_t regs)
 {
     for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++)
         if (regs & ~pinned_set & reg_bit(reg))
-            lower_store_vcpu(lower, lower_read_full(lower, reg), reg_offset(reg));
+            lower_store_vcpu(lower, read_exact(lower, reg), reg_offset(reg));
 }
 
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
@@ -143,7 +201,7 @@ void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
         if (!(lower->facts->used & reg_bit(reg)))
             args[2 + i] = lower->pinned[i];
         else if (live & reg_bit(reg))
-            args[2 + i] = lower_read_full(lower, reg);
+            args[2 + i] = read_full(lower, reg);
         else
             args[2 + i] = LLVMGetUndef(lower->type.i64);
     }
@@ -163,21 +221,21 @@ void lower_op_get_reg(struct lowering *lower, const struct ir_insn *insn)
         lower_define_narrow(lower, insn, load_narrow(lower, reg));
         return;
     }
-    LLVMValueRef full = lower_read_full(lower, reg);
+    bool has_type = reg_has_type(reg, insn->type);
+    LLVMValueRef full = has_type ? read_full(lower, reg) : read_exact(lower, reg);
     lower_define(lower, insn, lower_bitcast(lower, full, lower_type_of(lower, insn->type)));
 }
 
 void lower_op_set_reg(struct lowering *lower, const struct ir_insn *insn)
 {
     unsigned reg = (unsigned)insn->imm;
+    if (!reg_has_type(reg, lower->block->insns[insn->a].type))
+        lower_clean(lower, insn->a);
     lower->dirty |= reg_bit(reg);
-    bool is_narrow = lower_is_narrow(lower, insn->a) &&
-                     reg_type_can_be_narrow(reg, lower->block->insns[insn->a].type);
-    if (is_narrow) {
-        lower->narrow |= reg_bit(reg);
+    reg_facts_after_set(lower->block, insn, lower->value_facts, &lower->regs);
+    if (lower->regs.narrow & reg_bit(reg)) {
         LLVMBuildStore(lower->builder, lower_low32(lower, insn->a), lower->narrow_reg[reg]);
     } else {
-        lower->narrow &= ~reg_bit(reg);
         LLVMValueRef full = lower_value(lower, insn->a);
         LLVMBuildStore(lower->builder, lower_bitcast(lower, full, full_type(lower, reg)),
                        lower->full_reg[reg]);

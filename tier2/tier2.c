@@ -36,6 +36,7 @@ static void release_code(void *context, struct tb_code *code)
     code->tier_private = NULL;
 }
 
+/* Imprecise regions: from the line table. */
 static bool fault_pc(const struct tb_code *code, const void *x_address, uint64_t *ret_pc)
 {
     const struct region_code *region_code = code->tier_private;
@@ -45,6 +46,32 @@ static bool fault_pc(const struct tb_code *code, const void *x_address, uint64_t
         return false;
     *ret_pc = region_code->line_base_pc + (uint64_t)(line - 1) * 2;
     return true;
+}
+
+/* Precise regions: the row of the access. */
+static const struct region_access *access_at(const struct tb_code *code, const void *x_address)
+{
+    const struct region_code *region_code = code->tier_private;
+    for (size_t i = 0; i < region_code->access_count; i++) {
+        const struct region_access *access = &region_code->accesses[i];
+        if ((const uint8_t *)&access->site + access->site == x_address)
+            return access;
+    }
+    return NULL;
+}
+
+static bool precise_fault_pc(const struct tb_code *code, const void *x_address, uint64_t *ret_pc)
+{
+    const struct region_access *access = access_at(code, x_address);
+    if (access)
+        *ret_pc = access->pc;
+    return access != NULL;
+}
+
+static const void *fault_landing(const struct tb_code *code, const void *x_address)
+{
+    const struct region_access *access = access_at(code, x_address);
+    return access ? (const uint8_t *)&access->landing + access->landing : NULL;
 }
 
 /* ---- publishing ---- */
@@ -163,7 +190,8 @@ static void publish(const struct publication *publication, struct tb **tbs,
     code->size_bytes = (uint32_t)publication->object->function_bytes;
     code->guest_length = job->region->guest_length;
     code->tier_private = publication->region_code;
-    code->fault_pc = fault_pc;
+    code->fault_pc = job->is_precise ? precise_fault_pc : fault_pc;
+    code->fault_landing = job->is_precise ? fault_landing : NULL;
     fill_near(publication, code, tbs);
     if (job->region->is_dispatching) {
         tb_record(job->cache, code);
@@ -252,8 +280,11 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
     CHECK(job->level == TB_TIER_2 || job->level == TB_TIER_3, "not a level of this tier");
     arena_reset(&tier2->arena);
     struct region_facts facts;
-    bool is_chunking = tier2->options.is_polling_chunked && job->level == TB_TIER_3;
-    region_analyse(job->region, is_chunking, &tier2->arena, &facts);
+    struct analysis_options analysis = {
+        .is_polling_chunked = tier2->options.is_polling_chunked && job->level == TB_TIER_3,
+        .is_precise = job->is_precise,
+    };
+    region_analyse(job->region, &analysis, &tier2->arena, &facts);
     struct lowering lower = {
         .region = job->region,
         .facts = &facts,
@@ -261,6 +292,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .host = host_features(),
         .level = job->level,
         .next_heat = job->next_heat,
+        .is_precise = job->is_precise,
         .arena = &tier2->arena,
         .serial = tier2->serial++,
     };

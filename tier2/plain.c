@@ -1,0 +1,106 @@
+/* Which blocks may use plain floating point, so that their loop can be vectorised.
+ *
+ * Constrained operations, which keep flags exact, are never vectorised. LLVM takes plain ones for
+ * free of side effects: it may fold, drop, share or move them. In a loop that is one block none of
+ * this changes results or flags when every operation
+ * - is executed in every iteration: all exits come after it;
+ * - is needed in every iteration: it flows into a store whose address changes with the iteration;
+ * - rounds as the host does and is one whose folding needs constants: there are none in the block,
+ *   and lowering hides those that come from outside (lower_exits.c, hide_floats);
+ * - is not part of a recurrence, where a vector would not help anyway. */
+#include "tier2/analysis.h"
+
+#include <string.h>
+
+static const bool is_plain_op[IR_OP_COUNT] = {
+    [IR_fadd] = true, [IR_fsub] = true, [IR_fmul] = true, [IR_fdiv] = true, [IR_fsqrt] = true,
+};
+
+/* What passes a float on. */
+static const bool is_transparent[IR_OP_COUNT] = {
+    [IR_fneg] = true, [IR_fabs] = true, [IR_fcopysign] = true, [IR_box] = true, [IR_unbox] = true,
+};
+
+struct plain_check {
+    const struct ir_block *block;
+    uint64_t written;  /* registers */
+    bool *is_varying;  /* the value changes with the iteration */
+    bool *is_stored;   /* the value flows into such a store */
+    uint32_t op_count;
+};
+
+static void find_varying(struct plain_check *check)
+{
+    for (uint32_t i = 0; i < check->block->length; i++) {
+        const struct ir_insn *insn = &check->block->insns[i];
+        unsigned operands = ir_op_info[insn->op].operand_count;
+        bool varies = insn->op == IR_get_reg && (check->written & reg_bit(insn->imm));
+        varies |= operands > 0 && check->is_varying[insn->a];
+        varies |= operands > 1 && check->is_varying[insn->b];
+        varies |= operands > 2 && check->is_varying[insn->c];
+        check->is_varying[i] = varies;
+    }
+}
+
+/* Two stores to one place: the first might be dropped. */
+static bool is_overwritten(const struct ir_block *block, uint32_t store)
+{
+    const struct ir_insn *first = &block->insns[store];
+    for (uint32_t i = store + 1; i < block->length; i++) {
+        const struct ir_insn *insn = &block->insns[i];
+        if (insn->op == IR_store && insn->a == first->a && insn->imm == first->imm)
+            return true;
+    }
+    return false;
+}
+
+static void find_stored(struct plain_check *check)
+{
+    const struct ir_block *block = check->block;
+    memset(check->is_stored, 0, block->length);
+    for (uint32_t i = block->length; i-- > 0;) {
+        const struct ir_insn *insn = &block->insns[i];
+        unsigned operands = ir_op_info[insn->op].operand_count;
+        if (insn->op == IR_store && check->is_varying[insn->a] && !is_overwritten(block, i))
+            check->is_stored[insn->b] = true;
+        if (!check->is_stored[i] || !(is_plain_op[insn->op] || is_transparent[insn->op]))
+            continue;
+        check->is_stored[insn->a] = true;
+        if (operands > 1)
+            check->is_stored[insn->b] = true;
+    }
+}
+
+/* One instruction; has_exit: an exit has come before it. */
+static bool is_allowed(struct plain_check *check, uint32_t index, bool has_exit)
+{
+    const struct ir_insn *insn = &check->block->insns[index];
+    if (insn->op == IR_const && ir_type_is_float(insn->type))
+        return false;
+    if (!(ir_op_info[insn->op].flags & IR_FP_FLAGS))
+        return true;
+    check->op_count++;
+    return is_plain_op[insn->op] && insn->imm == IR_RM_HOST && check->is_stored[index] && !has_exit;
+}
+
+bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
+                          struct arena *arena)
+{
+    struct plain_check check = {
+        .block = block,
+        .written = facts->written,
+        .is_varying = arena_alloc(arena, block->length),
+        .is_stored = arena_alloc(arena, block->length),
+    };
+    if (facts->written & facts->live_in & ~UINT64_C(0xffffffff))
+        return false; /* floats carried from one iteration to the next */
+    find_varying(&check);
+    find_stored(&check);
+    bool has_exit = false;
+    for (uint32_t i = 0; i < block->length; i++) {
+        if (!is_allowed(&check, i, has_exit))
+            return false;
+        has_exit |= ir_op_info[block->insns[i].op].flags & IR_EXITS;
+    }
+    return check.op_count > 0;
+}
