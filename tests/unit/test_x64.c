@@ -176,11 +176,11 @@ START_TEST(rip_relative_operands_use_the_executable_address)
 {
     start();
     x.x_minus_w = 0x1000;
-    x64_rip(&x, 0x8b | X64_W, X64_RAX, buffer + 0x1100, 0);
+    x64_rip(&x, 0x8b | X64_W, X64_RAX, (const void *)((uintptr_t)buffer + 0x1100), 0);
     expect("mov rax, [rip + 0xf9]", "48 8b 05 f9 00 00 00");
     start();
     x.x_minus_w = 0x1000;
-    x64_jcc_to(&x, X64_S, buffer + 0x1000);
+    x64_jcc_to(&x, X64_S, (const void *)((uintptr_t)buffer + 0x1000));
     expect("js here", "0f 88 fa ff ff ff");
 }
 END_TEST
