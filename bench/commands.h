@@ -5,6 +5,8 @@
 #include "bench/options.h"
 
 enum bench_exit compare_run(const struct subcommand *self, const struct options *options);
+enum bench_exit ablate_run(const struct subcommand *self, const struct options *options);
+enum bench_exit sweep_run(const struct subcommand *self, const struct options *options);
 enum bench_exit startup_run(const struct subcommand *self, const struct options *options);
 
 #endif

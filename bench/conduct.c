@@ -57,6 +57,8 @@ static void write_files(const struct experiment *experiment, const struct host *
         report_csv(file, experiment);
         close_output(file, options->csv_file);
     }
+    if (options->plot_file != NULL)
+        report_plot(options->plot_file, experiment);
 }
 
 static void make_cells(struct experiment *experiment)
@@ -75,17 +77,20 @@ enum bench_exit conduct_experiment(struct experiment *experiment)
     struct host host;
     check_writable(options->json_file);
     check_writable(options->csv_file);
+    if (options->plot_file != NULL)
+        report_check_plot_name(options->plot_file);
+    check_writable(options->plot_file);
     host_init(&host, experiment);
     make_cells(experiment);
     if (shows_table)
-        report_table_begin(experiment, &host);
+        experiment->table->begin(experiment, &host);
     for (size_t i = 0; i < experiment->workload_count; i++) {
         measure_workload(experiment, i);
         if (shows_table)
-            report_table_workload(experiment, i);
+            experiment->table->workload(experiment, i);
     }
     if (shows_table)
-        report_table_end(experiment);
+        experiment->table->end(experiment);
     write_files(experiment, &host);
     host_fini(&host);
     return summary_count_troubles(experiment) == 0 ? BENCH_EXIT_OK : BENCH_EXIT_FAILED;

@@ -1,6 +1,8 @@
 /* Setting an experiment up: which programs, which modes, which kernels. See experiment.h. */
 #include "bench/experiment.h"
 
+#include "bench/report.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -123,6 +125,7 @@ struct experiment *experiment_create(const struct subcommand *subcommand,
     struct experiment *experiment = text_allocate(1, sizeof *experiment);
     char *directory = own_directory();
     experiment->title = title;
+    experiment->table = &report_all_runs;
     experiment->options = options;
     experiment->subcommand = subcommand;
     experiment->runs = options->runs > 0 ? options->runs : default_runs;
@@ -228,12 +231,25 @@ struct variant *experiment_add_variant(struct experiment *experiment, const char
         bench_fail("out of memory");
     experiment->variants = variants;
     experiment->variant_count = count + 1;
-    variants[count] = (struct variant){.label = text_format("%s", label), .runner = runner};
+    variants[count] = (struct variant){
+        .label = text_format("%s", label), .runner = runner, .base = NO_BASE};
     if (runner == RUNNER_QEMU && experiment->qemu == NULL)
         find_qemu(experiment);
     if (runner == RUNNER_TIERCEL && experiment->tiercel == NULL)
         find_tiercel(experiment);
     return &variants[count];
+}
+
+void experiment_add_derived(struct experiment *experiment, const char *label, size_t base,
+                            const char *options)
+{
+    struct variant *variant =
+        experiment_add_variant(experiment, label, experiment->variants[base].runner);
+    const struct variant *original = &experiment->variants[base];
+    variant->runs_less_when_slow = original->runs_less_when_slow;
+    variant->base = base;
+    string_list_push_all(&variant->options, &original->options);
+    string_list_push_words(&variant->options, options, " ");
 }
 
 static void add_mode(struct experiment *experiment, const struct mode_row *mode)
@@ -369,6 +385,16 @@ void experiment_command(const struct experiment *experiment, const struct worklo
         break;
     }
     string_list_push_all(command, &workload->arguments);
+}
+
+int experiment_label_width(const struct experiment *experiment)
+{
+    size_t width = 8;
+    for (size_t i = 0; i < experiment->variant_count; i++) {
+        size_t length = strlen(experiment->variants[i].label);
+        width = length > width ? length : width;
+    }
+    return (int)width;
 }
 
 char *experiment_runs_text(const struct experiment *experiment, const struct cell *cell)

@@ -45,7 +45,10 @@ struct variant {
     enum runner runner;
     struct string_list options; /* of tiercel */
     bool runs_less_when_slow;   /* one run is enough if it takes longer than slow_run_s */
+    size_t base;                /* index of the variant it is compared with, or NO_BASE */
 };
+
+#define NO_BASE ((size_t)-1)
 
 /* The results of one variant on one workload. Owned by its experiment. */
 struct cell {
@@ -58,9 +61,12 @@ struct cell {
     long peak_kib;      /* the most of all runs */
 };
 
+struct table_report;
+
 /* Owned by the subcommand. */
 struct experiment {
     const char *title;
+    const struct table_report *table; /* how the results are shown (report.h) */
     const struct options *options;
     const struct subcommand *subcommand; /* for usage lines */
     unsigned runs;
@@ -85,9 +91,14 @@ void experiment_destroy(struct experiment **experiment);
  * finds the programs they need. */
 void experiment_add_modes(struct experiment *experiment, const char *default_modes);
 
-/* Adds one variant and returns it; the label is copied. */
+/* Adds one variant and returns it (until the next is added); the label is copied. */
 struct variant *experiment_add_variant(struct experiment *experiment, const char *label,
                                        enum runner runner);
+
+/* Adds a variant that is the variant `base` with more options of tiercel (blank-separated), and is
+ * compared with it. */
+void experiment_add_derived(struct experiment *experiment, const char *label, size_t base,
+                            const char *options);
 
 /* Adds the program NAME of the kernel directory; fails with a sentence if it is not built. */
 struct workload *experiment_add_built(struct experiment *experiment, const char *name,
@@ -108,6 +119,9 @@ const struct variant *experiment_find_runner(const struct experiment *experiment
 /* The command line of a variant on a workload, appended to an empty list. */
 void experiment_command(const struct experiment *experiment, const struct workload *workload,
                         const struct variant *variant, struct string_list *command);
+
+/* The length of the longest label of a variant, at least 8. */
+int experiment_label_width(const struct experiment *experiment);
 
 /* "1/3" when cut short, else "3"; to be freed by the caller. */
 char *experiment_runs_text(const struct experiment *experiment, const struct cell *cell);

@@ -27,6 +27,32 @@ static const struct subcommand subcommands[] = {
         .run = compare_run,
     },
     {
+        .name = "ablate",
+        .synopsis = "[options]",
+        .summary = "what each technique is worth: the kernels with one switched off at a time",
+        .description =
+            "Runs the kernels in each of --modes (native qemu tier0 tier1 auto), and again with\n"
+            "each technique and optimiser pass that matters there switched off alone. The worth\n"
+            "of a technique is the time without it over the time with it: 1.30 means that\n"
+            "programs take 1.3 times as long without. Differences below the noise of the\n"
+            "machine (run it twice) say nothing.",
+        .option_groups = OPTIONS_COMMON | OPTIONS_KERNELS | OPTIONS_PROGRAM | OPTIONS_ABLATE,
+        .run = ablate_run,
+    },
+    {
+        .name = "sweep",
+        .synopsis = "--vary='OPTION=VALUE,VALUE... ...' [options] [-- PROGRAM [ARGUMENT]...]",
+        .summary = "time the kernels, or a program, over values of options of tiercel",
+        .description =
+            "Runs the kernels natively and in mode auto with every combination of the values\n"
+            "named by --vary, in turns, for example\n\n"
+            "    tiercel-bench sweep --vary='t2=1000,10000,100000 jit-threads=0,1' --csv\n\n"
+            "A mode named by --modes is varied if tiercel runs it. Rows, CSV and JSON name each\n"
+            "combination as a mode.",
+        .option_groups = OPTIONS_COMMON | OPTIONS_KERNELS | OPTIONS_PROGRAM | OPTIONS_SWEEP,
+        .run = sweep_run,
+    },
+    {
         .name = "startup",
         .synopsis = "[options]",
         .summary = "time the start of the smallest program, and its memory",

@@ -12,6 +12,8 @@ enum option_group {
     OPTIONS_COMMON = 1 << 0,  /* programs, runs, limits, output */
     OPTIONS_KERNELS = 1 << 1, /* which kernels, and how long each runs */
     OPTIONS_PROGRAM = 1 << 2, /* a program of the user's after -- */
+    OPTIONS_ABLATE = 1 << 3,  /* which techniques */
+    OPTIONS_SWEEP = 1 << 4,   /* which options of tiercel, and their values */
 };
 
 /* Texts point into argv. A NULL text or a 0 count means: not given. */
@@ -26,6 +28,9 @@ struct options {
     const char *tiercel_options;
     const char *json_file; /* "-": standard output */
     const char *csv_file;  /* "-": standard output */
+    const char *plot_file;
+    const char *techniques;
+    const char *vary;
     double seconds;
     double time_limit_s; /* 0: none */
     unsigned runs;

@@ -6,7 +6,7 @@
 
 #include "bench/summary.h"
 
-enum { NAME_WIDTH = 14, LABEL_WIDTH = 8, RATIO_WIDTH = 9, GROUP_WIDTH = 8 };
+enum { NAME_WIDTH = 14, RATIO_WIDTH = 9, GROUP_WIDTH = 8 };
 
 /* About four digits, in milliseconds. */
 static void print_time(double seconds)
@@ -19,7 +19,7 @@ static void print_time(double seconds)
         printf(" %10.*f", digits, ms);
 }
 
-static void print_ratio(double ratio, int width)
+void report_ratio(double ratio, int width)
 {
     if (isnan(ratio))
         printf(" %*s", width, "-");
@@ -27,7 +27,7 @@ static void print_ratio(double ratio, int width)
         printf(" %*.2f", width, ratio);
 }
 
-void report_table_begin(const struct experiment *experiment, const struct host *host)
+void report_head(const struct experiment *experiment, const struct host *host)
 {
     printf("%s: runs of each: %u, interleaved; time limit %g s\n", experiment->title,
            experiment->runs, experiment->options->time_limit_s);
@@ -37,25 +37,30 @@ void report_table_begin(const struct experiment *experiment, const struct host *
         printf("%s\n", host->tiercel_version);
     if (host->qemu_version != NULL)
         printf("%s\n", host->qemu_version);
+}
+
+static void print_columns(const struct experiment *experiment, const struct host *host)
+{
+    report_head(experiment, host);
     printf("vs native: time over native time, less is better; "
            "vs qemu: qemu's time over this, more is better\n\n");
-    printf("%-*s %-*s %10s %*s %*s %6s%s  check\n", NAME_WIDTH, "program", LABEL_WIDTH, "mode",
-           "median ms", RATIO_WIDTH, "vs native", RATIO_WIDTH, "vs qemu", "runs",
-           experiment->options->shows_memory ? "   peak KiB" : "");
+    printf("%-*s %-*s %10s %*s %*s %6s%s  check\n", NAME_WIDTH, "program",
+           experiment_label_width(experiment), "mode", "median ms", RATIO_WIDTH, "vs native",
+           RATIO_WIDTH, "vs qemu", "runs", experiment->options->shows_memory ? "   peak KiB" : "");
     fflush(stdout);
 }
 
-void report_table_workload(const struct experiment *experiment, size_t workload)
+static void print_workload(const struct experiment *experiment, size_t workload)
 {
     for (size_t variant = 0; variant < experiment->variant_count; variant++) {
         const struct cell *cell = experiment_cell(experiment, workload, variant);
         struct ratios ratios = summary_ratios(experiment, workload, variant);
         char *runs = experiment_runs_text(experiment, cell);
         printf("%-*s %-*s", NAME_WIDTH, variant == 0 ? experiment->workloads[workload].name : "",
-               LABEL_WIDTH, experiment->variants[variant].label);
+               experiment_label_width(experiment), experiment->variants[variant].label);
         print_time(summary_median_s(cell));
-        print_ratio(ratios.vs_native, RATIO_WIDTH);
-        print_ratio(ratios.vs_qemu, RATIO_WIDTH);
+        report_ratio(ratios.vs_native, RATIO_WIDTH);
+        report_ratio(ratios.vs_qemu, RATIO_WIDTH);
         printf(" %6s", runs);
         if (experiment->options->shows_memory)
             printf(" %10ld", cell->peak_kib);
@@ -65,10 +70,12 @@ void report_table_workload(const struct experiment *experiment, size_t workload)
     fflush(stdout);
 }
 
-static void print_means_header(void)
+static void print_means_header(const struct experiment *experiment)
 {
-    printf("\ngeometric means   vs native (less is better)          vs qemu (more is better)\n");
-    printf("%-*s", LABEL_WIDTH, "mode");
+    int width = experiment_label_width(experiment);
+    printf("\n%-*s%-*s  %s\n", width, "geometric means", 4 * (GROUP_WIDTH + 1) + 1,
+           "   vs native (less is better)", "vs qemu (more is better)");
+    printf("%-*s", width, "mode");
     for (int side = 0; side < 2; side++) {
         printf(" %*s", GROUP_WIDTH, "all");
         for (int group = 0; group < GROUP_other; group++)
@@ -80,13 +87,13 @@ static void print_means_header(void)
 static void print_means_row(const struct experiment *experiment, size_t variant)
 {
     struct ratios all = summary_geomean(experiment, variant, SUMMARY_ALL);
-    printf("%-*s", LABEL_WIDTH, experiment->variants[variant].label);
-    print_ratio(all.vs_native, GROUP_WIDTH);
+    printf("%-*s", experiment_label_width(experiment), experiment->variants[variant].label);
+    report_ratio(all.vs_native, GROUP_WIDTH);
     for (int group = 0; group < GROUP_other; group++)
-        print_ratio(summary_geomean(experiment, variant, group).vs_native, GROUP_WIDTH);
-    print_ratio(all.vs_qemu, GROUP_WIDTH);
+        report_ratio(summary_geomean(experiment, variant, group).vs_native, GROUP_WIDTH);
+    report_ratio(all.vs_qemu, GROUP_WIDTH);
     for (int group = 0; group < GROUP_other; group++)
-        print_ratio(summary_geomean(experiment, variant, group).vs_qemu, GROUP_WIDTH);
+        report_ratio(summary_geomean(experiment, variant, group).vs_qemu, GROUP_WIDTH);
     unsigned count = all.native_count > all.qemu_count ? all.native_count : all.qemu_count;
     if (count < experiment->workload_count && count > 0)
         printf("  (%u of %zu programs)", count, experiment->workload_count);
@@ -132,15 +139,22 @@ static void print_troubles(const struct experiment *experiment)
     }
 }
 
-void report_table_end(const struct experiment *experiment)
+void report_foot(const struct experiment *experiment)
 {
-    if (experiment->workload_count > 1) {
-        print_means_header();
-        for (size_t variant = 0; variant < experiment->variant_count; variant++)
-            print_means_row(experiment, variant);
-    }
     print_cut_note(experiment);
     print_end_notes(experiment);
     print_troubles(experiment);
     fflush(stdout);
 }
+
+static void print_means(const struct experiment *experiment)
+{
+    if (experiment->workload_count > 1) {
+        print_means_header(experiment);
+        for (size_t variant = 0; variant < experiment->variant_count; variant++)
+            print_means_row(experiment, variant);
+    }
+    report_foot(experiment);
+}
+
+const struct table_report report_all_runs = {print_columns, print_workload, print_means};

@@ -72,11 +72,16 @@ struct ratios summary_ratios(const struct experiment *experiment, size_t workloa
     return ratios;
 }
 
+static bool is_in_group(const struct experiment *experiment, size_t workload, int group)
+{
+    return group == SUMMARY_ALL || (int)experiment->workloads[workload].group == group;
+}
+
 struct ratios summary_geomean(const struct experiment *experiment, size_t variant, int group)
 {
     struct ratios mean = {0};
     for (size_t i = 0; i < experiment->workload_count; i++) {
-        if (group != SUMMARY_ALL && (int)experiment->workloads[i].group != group)
+        if (!is_in_group(experiment, i, group))
             continue;
         struct ratios one = summary_ratios(experiment, i, variant);
         if (one.native_count > 0)
@@ -89,6 +94,29 @@ struct ratios summary_geomean(const struct experiment *experiment, size_t varian
     mean.vs_native = mean.native_count > 0 ? exp(mean.vs_native / mean.native_count) : NAN;
     mean.vs_qemu = mean.qemu_count > 0 ? exp(mean.vs_qemu / mean.qemu_count) : NAN;
     return mean;
+}
+
+double summary_workload_worth(const struct experiment *experiment, size_t workload, size_t variant)
+{
+    size_t base = experiment->variants[variant].base;
+    if (base == NO_BASE)
+        return NAN;
+    return summary_median_s(experiment_cell(experiment, workload, variant)) /
+           summary_median_s(experiment_cell(experiment, workload, base));
+}
+
+double summary_worth(const struct experiment *experiment, size_t variant, int group)
+{
+    double sum = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < experiment->workload_count; i++) {
+        double worth = summary_workload_worth(experiment, i, variant);
+        if (!is_in_group(experiment, i, group) || isnan(worth))
+            continue;
+        sum += log(worth);
+        count++;
+    }
+    return count > 0 ? exp(sum / count) : NAN;
 }
 
 size_t summary_count_troubles(const struct experiment *experiment)
