@@ -1,5 +1,5 @@
-/* What each handler does: do_NAME executes the op and gives the next one. Included by run.c only;
- * everything is inlined there, between a label and a computed goto.
+/* What each handler does: do_NAME executes the op and gives the next one. Included by run.c,
+ * where everything is inlined between a label and a computed goto, and by run_calls.c.
  *
  * Guest faults: an access may end in a SIGSEGV whose handler jumps out of the interpreter. Before
  * each access the guest pc is stored and everything earlier is in memory (barrier). */

@@ -88,12 +88,21 @@ enum t0_handler {
 enum { T0_HASH_SIZE = 4096 };
 
 struct t0_chunk;
+struct tier0;
+
+/* The interpreter: runs from op on until an op leaves. Called with tier NULL it runs nothing and
+ * gives the handler addresses. MXCSR is the guest's. */
+typedef const void *const *t0_run_function(struct tier0 *tier, struct vcpu *vcpu,
+                                           const struct t0_op *op);
+t0_run_function t0_run;       /* threaded dispatch (run.c) */
+t0_run_function t0_run_calls; /* a call per op (run_calls.c) */
 
 struct tier0 {
     struct tier tier; /* first */
     struct tb_cache *cache;
     struct tier_options options;
     bool has_fma;
+    t0_run_function *run;
     const void *const *label;    /* handler addresses */
     struct t0_op leave;          /* returns from run */
     struct tb_code dropped_code; /* stands in exits that have no successor yet */
@@ -120,9 +129,5 @@ struct t0_compiler *t0_compiler_create(void);
 void t0_compiler_destroy(struct t0_compiler *compiler);
 /* As tier.h's compile. Needs the cache's lock. */
 enum status t0_compile(struct tier0 *tier, const struct tier_job *job, struct error *err);
-
-/* The interpreter (run.c): runs from op on until an op leaves. Called with tier NULL it runs
- * nothing and gives the handler addresses. MXCSR is the guest's. */
-const void *const *t0_run(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op *op);
 
 #endif

@@ -167,6 +167,8 @@ static const uint16_t pair_of[BASE_HANDLER_COUNT][BASE_HANDLER_COUNT] = {
 
 static void note_handler(struct t0_compiler *c, enum t0_handler handler, size_t at)
 {
+    if (!c->tier->options.is_fusing)
+        return;
     if (c->last_handler != NO_HANDLER && pair_of[c->last_handler][handler]) {
         struct t0_op *first = (struct t0_op *)(void *)(c->out + c->last_at);
         first->handler = c->tier->label[pair_of[c->last_handler][handler]];

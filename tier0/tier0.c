@@ -78,7 +78,7 @@ static void run(struct tier *base, struct vcpu *vcpu, struct tb *tb)
     }
     vcpu->host_mxcsr = fp_read_mxcsr();
     fp_write_mxcsr(vcpu->mxcsr);
-    t0_run(tier, vcpu, ((const struct t0_code *)code->tier_private)->ops);
+    tier->run(tier, vcpu, ((const struct t0_code *)code->tier_private)->ops);
     vcpu->mxcsr = fp_read_mxcsr();
     fp_write_mxcsr(vcpu->host_mxcsr);
 }
@@ -100,7 +100,8 @@ struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *opt
     tier->cache = cache;
     tier->options = *options;
     tier->has_fma = __builtin_cpu_supports("fma");
-    tier->label = t0_run(NULL, NULL, NULL);
+    tier->run = options->is_threading ? t0_run : t0_run_calls;
+    tier->label = tier->run(NULL, NULL, NULL);
     tier->leave.handler = tier->label[T0_leave];
     tier->dropped_code.is_dropped = true;
     tier->empty_code = (struct t0_code){.code = &tier->dropped_code, .pc = 1};

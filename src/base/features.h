@@ -9,6 +9,8 @@
     FEATURE(jump_cache, "per-hart cache of indirect jump destinations")                            \
     FEATURE(pinning, "guest registers pinned in host registers (tier 1)")                          \
     FEATURE(regions, "tier 2 compiles whole regions rather than single blocks")                    \
+    FEATURE(superinstructions, "one handler for common pairs of operations (tier 0)")              \
+    FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \
     FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 2)")
 
 enum feature {

@@ -28,6 +28,8 @@ static struct tier_options tier_options_of(const struct exec *exec)
         .is_pinning = exec_has(exec, FEATURE_pinning),
         .is_caching_inline = exec_has(exec, FEATURE_inline_cache),
         .is_caching_jumps = exec_has(exec, FEATURE_jump_cache),
+        .is_fusing = exec_has(exec, FEATURE_superinstructions),
+        .is_threading = exec_has(exec, FEATURE_threading),
 #ifndef NDEBUG
         .is_verifying = true,
 #endif

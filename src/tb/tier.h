@@ -13,6 +13,8 @@ struct tier_options {
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
+    bool is_fusing;         /* tier 0: one handler for common pairs of operations */
+    bool is_threading;      /* tier 0: each operation jumps to the next one's handler */
     bool is_precise;        /* the engine's: regions are to be precise from now on (tier_job) */
     bool is_verifying;      /* tier 2: run LLVM's verifier on each module */
 };

@@ -21,6 +21,8 @@ struct fixture {
     struct arena arena;
 };
 
+static const struct tier_options default_options = {.is_fusing = true, .is_threading = true};
+
 static void fixture_init(struct fixture *f, struct tier_options options)
 {
     struct error err;
@@ -123,10 +125,10 @@ static void check_once(struct fixture *f, const struct ir_block *block, struct t
 START_TEST(random_blocks_as_in_the_reference)
 {
     const char *rounds_text = getenv("TEST_TIER0_ROUNDS");
-    unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : 3000;
+    unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : 1000;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){0});
-    uint64_t state = UINT64_C(0x123456789) + (uint64_t)_i;
+    fixture_init(&f, (struct tier_options){.is_fusing = !(_i & 4), .is_threading = !(_i & 8)});
+    uint64_t state = UINT64_C(0x123456789) + (uint64_t)(_i & 3);
     for (unsigned round = 0; round < rounds; round++) {
         arena_reset(&f.arena);
         tb_lock(f.cache);
@@ -166,7 +168,9 @@ START_TEST(loops_stay_inside)
 {
     static struct reference guest;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){.is_counting_stats = true});
+    fixture_init(&f, (struct tier_options){.is_fusing = true,
+                                             .is_threading = true,
+                                             .is_counting_stats = true});
     struct tb *tb = compile_text(&f, loop_text);
     load_vcpu(f.vcpu, &guest);
     f.vcpu->pending = 0;
@@ -191,7 +195,7 @@ START_TEST(dropped_code_is_not_entered)
 {
     static struct reference guest;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){0});
+    fixture_init(&f, default_options);
     struct tb *tb = compile_text(&f, loop_text);
     compile_text(&f, end_text);
     for (unsigned round = 0; round < 3; round++) {
@@ -218,7 +222,7 @@ START_TEST(pending_work_ends_a_loop)
 {
     static struct reference guest;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){0});
+    fixture_init(&f, default_options);
     struct tb *tb = compile_text(&f, loop_text);
     load_vcpu(f.vcpu, &guest);
     f.vcpu->reg[10] = 10;
@@ -234,7 +238,9 @@ START_TEST(heat_runs_out_at_the_exact_count)
 {
     static struct reference guest;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){.is_counting_heat = true});
+    fixture_init(&f, (struct tier_options){.is_fusing = true,
+                                             .is_threading = true,
+                                             .is_counting_heat = true});
     struct tb *tb = compile_text(&f, loop_text);
     tb->heat = 7;
     load_vcpu(f.vcpu, &guest);
@@ -253,7 +259,7 @@ START_TEST(indirect_jumps_find_their_way)
 {
     static struct reference guest;
     struct fixture f;
-    fixture_init(&f, (struct tier_options){0});
+    fixture_init(&f, default_options);
     struct tb *tb = compile_text(&f, "block 0x1000, 4 bytes, 1 insns, mode 0\n"
                                      "v0 = get_reg.i64 x5\n"
                                      "v1 = const.i64 0x1000\n"
@@ -291,7 +297,7 @@ int main(void)
     Suite *suite = suite_create("tier0");
     TCase *tcase = tcase_create("tier0");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, random_blocks_as_in_the_reference, 0, 4);
+    tcase_add_loop_test(tcase, random_blocks_as_in_the_reference, 0, 16);
     tcase_add_test(tcase, loops_stay_inside);
     tcase_add_test(tcase, dropped_code_is_not_entered);
     tcase_add_test(tcase, pending_work_ends_a_loop);
