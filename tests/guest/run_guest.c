@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_MODES = 8, MAX_OPTIONS = 8, OUTPUT_LIMIT = 1 << 22, TIME_LIMIT_S = 100 };
+enum { MAX_MODES = 8, MAX_OPTIONS = 8, OUTPUT_LIMIT = 1 << 22, TIME_LIMIT_S = 300 };
 
 struct output {
     char *text;
