@@ -301,6 +301,7 @@ tiercel_status tiercel_run(tiercel_machine *machine, tiercel_exit *ret_exit, cha
 {
     struct error err = {0};
     enum status status = exec_run(machine->exec, machine->vcpu, &err);
+    exec_dump_registers(machine->exec);
     if (status != STATUS_OK) {
         snprintf(message, message_size, "%s", err.text);
         return TIERCEL_ERROR_RESOURCE;

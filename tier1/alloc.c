@@ -1,7 +1,7 @@
 /* The register cache: where each value is, and who gets a register when none is free.
  *
- * Four integer registers and all XMM registers are scratch. A pinned register belongs to its guest
- * register; a value that is about to be set there may occupy it a little earlier (plan.c's hints).
+ * Four integer registers and XMM8-15 are scratch. A pinned register belongs to its guest register and
+ * holds values of that one's class only, integers or floats; a value that is about to be set there may occupy it a little earlier (plan.c's hints).
  * When scratch runs out the value whose next use is furthest leaves its register: it is dropped
  * when a guest register's memory, a spill slot or a constant can bring it back, else spilled.
  * Invariants: homes of v contains g exactly when arch[g] is v; gpr_owner[r] is live only while the
@@ -15,7 +15,7 @@
 enum {
     SCRATCH = 1 << X64_RAX | 1 << X64_RBX | 1 << X64_RBP | 1 << X64_R10,
     CALL_CLOBBERED = 1 << X64_RAX | 1 << X64_R10,
-    ALL_XMM = 0xffff,
+    SCRATCH_XMM = 0xff00,
 };
 
 void t1_alloc_begin(struct t1 *t)
@@ -24,7 +24,7 @@ void t1_alloc_begin(struct t1 *t)
     memset(t->xmm_owner, 0xff, sizeof t->xmm_owner);
     memset(t->arch, 0xff, sizeof t->arch);
     t->gpr_free = SCRATCH;
-    t->xmm_free = ALL_XMM;
+    t->xmm_free = SCRATCH_XMM;
     t->gpr_locked = 0;
     t->xmm_locked = 0;
     t->spill_free = UINT32_MAX;
@@ -34,6 +34,16 @@ _Static_assert(VCPU_SPILL_SLOTS == 32, "spill_free has a bit for each slot");
 static bool is_scratch(unsigned reg)
 {
     return reg < 16 && SCRATCH >> reg & 1;
+}
+
+static bool is_scratch_xmm(unsigned reg)
+{
+    return reg < 16 && SCRATCH_XMM >> reg & 1;
+}
+
+static bool is_pinned(const struct t1 *t, unsigned guest)
+{
+    return t->pinned >> guest & 1;
 }
 
 /* ---- places of values ---- */
@@ -93,6 +103,12 @@ static void free_scratch(struct t1 *t, unsigned reg)
     t->gpr_free |= 1u << reg;
 }
 
+static void free_scratch_xmm(struct t1 *t, unsigned reg)
+{
+    t->xmm_owner[reg] = IR_NONE;
+    t->xmm_free |= 1u << reg;
+}
+
 /* Takes a live value out of scratch register reg into memory. */
 static void evict_gpr(struct t1 *t, unsigned reg)
 {
@@ -114,8 +130,7 @@ static void evict_xmm(struct t1 *t, unsigned reg)
     if (!is_recoverable(t, value) && take_spill_slot(t, value))
         t1_store_xmm(t, t1_memory_of(t, value), reg, is_double(t, value));
     t->values[value].xmm = X64_NO_REG;
-    t->xmm_owner[reg] = IR_NONE;
-    t->xmm_free |= 1u << reg;
+    free_scratch_xmm(t, reg);
 }
 
 /* The register among `candidates` (all owned by live values) whose value is used last. */
@@ -152,7 +167,7 @@ static unsigned alloc_xmm(struct t1 *t)
     if (candidates) {
         reg = (unsigned)__builtin_ctz(candidates);
     } else {
-        reg = furthest(t, t->xmm_owner, ALL_XMM & ~t->xmm_locked);
+        reg = furthest(t, t->xmm_owner, SCRATCH_XMM & ~t->xmm_locked);
         evict_xmm(t, reg);
     }
     t->xmm_locked |= 1u << reg;
@@ -187,10 +202,8 @@ static void release(struct t1 *t, ir_ref value)
     struct t1_value *v = &t->values[value];
     if (is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value)
         free_scratch(t, v->gpr);
-    if (v->xmm != X64_NO_REG && t->xmm_owner[v->xmm] == value) {
-        t->xmm_owner[v->xmm] = IR_NONE;
-        t->xmm_free |= 1u << v->xmm;
-    }
+    if (is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value)
+        free_scratch_xmm(t, v->xmm);
     if (v->spill != T1_NO_SPILL) {
         t->spill_free |= 1u << v->spill;
         v->spill = T1_NO_SPILL;
@@ -258,16 +271,21 @@ static void load_float_const(struct t1 *t, ir_ref value, unsigned reg)
     t1_unlock_gpr(t, temp);
 }
 
+static void load_xmm(struct t1 *t, ir_ref value, unsigned reg)
+{
+    if (t1_is_const(t, value))
+        load_float_const(t, value, reg);
+    else
+        t1_load_xmm(t, reg, t1_memory_of(t, value), is_double(t, value));
+}
+
 unsigned t1_use_xmm(struct t1 *t, ir_ref value)
 {
     unsigned reg = t->values[value].xmm;
     if (reg == X64_NO_REG) {
         CHECK(is_recoverable(t, value), "a float value is nowhere");
         reg = alloc_xmm(t);
-        if (t1_is_const(t, value))
-            load_float_const(t, value, reg);
-        else
-            t1_load_xmm(t, reg, t1_memory_of(t, value), is_double(t, value));
+        load_xmm(t, value, reg);
         set_xmm(t, value, reg);
     }
     t->xmm_locked |= 1u << reg;
@@ -282,73 +300,6 @@ struct x64_operand t1_use_xmm_operand(struct t1 *t, ir_ref value)
         return (struct x64_operand){X64_MEM, mem.base, mem.disp};
     }
     return x64_reg_operand(t1_use_xmm(t, value));
-}
-
-/* ---- results ---- */
-
-void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg)
-{
-    set_gpr(t, ref, reg);
-    t->gpr_locked |= 1u << reg;
-}
-
-static bool dies_in_scratch(const struct t1 *t, ir_ref value)
-{
-    const struct t1_value *v = &t->values[value];
-    return v->next_use == IR_NONE && is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value;
-}
-
-unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
-{
-    unsigned reg = t1_home_gpr(t, ref);
-    if (reg == X64_NO_REG) {
-        if (a != IR_NONE && dies_in_scratch(t, a))
-            reg = t->values[a].gpr;
-        else if (b != IR_NONE && dies_in_scratch(t, b))
-            reg = t->values[b].gpr;
-        else
-            reg = alloc_gpr(t);
-    }
-    t1_bind_gpr(t, ref, reg);
-    return reg;
-}
-
-static bool dies_in_xmm(const struct t1 *t, ir_ref value)
-{
-    const struct t1_value *v = &t->values[value];
-    return v->next_use == IR_NONE && v->xmm != X64_NO_REG && t->xmm_owner[v->xmm] == value;
-}
-
-unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
-{
-    unsigned reg;
-    if (a != IR_NONE && dies_in_xmm(t, a))
-        reg = t->values[a].xmm;
-    else if (b != IR_NONE && dies_in_xmm(t, b))
-        reg = t->values[b].xmm;
-    else
-        reg = alloc_xmm(t);
-    set_xmm(t, ref, reg);
-    t->xmm_locked |= 1u << reg;
-    return reg;
-}
-
-void t1_take_gpr(struct t1 *t, unsigned reg)
-{
-    CHECK(!(t->gpr_locked >> reg & 1), "a fixed register is already in use");
-    t->gpr_locked |= 1u << reg;
-    if (t->gpr_free >> reg & 1)
-        return;
-    ir_ref value = t->gpr_owner[reg];
-    if (t1_is_live(t, value) && !(t->gpr_free & ~t->gpr_locked)) {
-        evict_gpr(t, reg);
-        return;
-    }
-    unsigned other = alloc_gpr(t); /* also for an operand that dies here: it is still to be read */
-    t1_unlock_gpr(t, other);
-    x64_mov_rr(&t->x, other, reg);
-    free_scratch(t, reg);
-    set_gpr(t, value, other);
 }
 
 /* ---- pinned registers ---- */
@@ -394,27 +345,134 @@ unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
     return host;
 }
 
+static void vacate_home_xmm(struct t1 *t, unsigned host, unsigned guest)
+{
+    ir_ref value = t->xmm_owner[host];
+    drop_arch(t, guest);
+    t->xmm_owner[host] = IR_NONE;
+    if (!t1_is_live(t, value) || t->values[value].xmm != host)
+        return;
+    uint64_t pinned_homes = t->values[value].homes & t->pinned;
+    t->values[value].xmm = X64_NO_REG;
+    if (pinned_homes) {
+        t->values[value].xmm = t->host_of[__builtin_ctzll(pinned_homes)];
+    } else if (!is_recoverable(t, value)) {
+        unsigned reg = alloc_xmm(t);
+        t1_move_xmm(t, reg, host);
+        set_xmm(t, value, reg);
+        t->xmm_locked &= ~(1u << reg);
+    }
+}
+
+/* As t1_home_gpr, but never one of the registers in `taken`. */
+static unsigned home_xmm(struct t1 *t, ir_ref ref, uint32_t taken)
+{
+    ir_ref setter = t->nodes[ref].hint;
+    if (setter == IR_NONE)
+        return X64_NO_REG;
+    unsigned guest = (unsigned)t->nodes[setter].imm, host = t->host_of[guest];
+    ir_ref owner = t->xmm_owner[host];
+    if (taken >> host & 1 || (t1_is_live(t, owner) && t->values[owner].next_use <= setter))
+        return X64_NO_REG;
+    vacate_home_xmm(t, host, guest);
+    return host;
+}
+
+/* ---- results ---- */
+
+void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg)
+{
+    set_gpr(t, ref, reg);
+    t->gpr_locked |= 1u << reg;
+}
+
+static bool dies_in_scratch(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    return v->next_use == IR_NONE && is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value;
+}
+
+unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
+{
+    unsigned reg = t1_home_gpr(t, ref);
+    if (reg == X64_NO_REG) {
+        if (a != IR_NONE && dies_in_scratch(t, a))
+            reg = t->values[a].gpr;
+        else if (b != IR_NONE && dies_in_scratch(t, b))
+            reg = t->values[b].gpr;
+        else
+            reg = alloc_gpr(t);
+    }
+    t1_bind_gpr(t, ref, reg);
+    return reg;
+}
+
+static bool dies_in_xmm(const struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    return v->next_use == IR_NONE && is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value;
+}
+
+unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
+{
+    uint32_t shared = (a != IR_NONE ? 1u << (t->values[a].xmm & 31) : 0) |
+                      (b != IR_NONE ? 1u << (t->values[b].xmm & 31) : 0);
+    unsigned reg = home_xmm(t, ref, t->xmm_locked & ~shared);
+    if (reg == X64_NO_REG) {
+        if (a != IR_NONE && dies_in_xmm(t, a))
+            reg = t->values[a].xmm;
+        else if (b != IR_NONE && dies_in_xmm(t, b))
+            reg = t->values[b].xmm;
+        else
+            reg = alloc_xmm(t);
+    }
+    set_xmm(t, ref, reg);
+    t->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+void t1_take_gpr(struct t1 *t, unsigned reg)
+{
+    CHECK(!(t->gpr_locked >> reg & 1), "a fixed register is already in use");
+    t->gpr_locked |= 1u << reg;
+    if (t->gpr_free >> reg & 1)
+        return;
+    ir_ref value = t->gpr_owner[reg];
+    if (t1_is_live(t, value) && !(t->gpr_free & ~t->gpr_locked)) {
+        evict_gpr(t, reg);
+        return;
+    }
+    unsigned other = alloc_gpr(t); /* also for an operand that dies here: it is still to be read */
+    t1_unlock_gpr(t, other);
+    x64_mov_rr(&t->x, other, reg);
+    free_scratch(t, reg);
+    set_gpr(t, value, other);
+}
+
 /* ---- get_reg and set_reg ---- */
 
 /* The guest register's memory or pinned register holds a live value of the other class, or this is
  * a float in an integer register: the result gets a register of its own. */
 static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    bool is_pinned = t->pinned >> node->imm & 1;
-    unsigned host = t->host_of[node->imm];
-    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * node->imm));
+    unsigned guest = (unsigned)node->imm, host = t->host_of[guest];
+    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
     if (t1_is_float(t, ref)) {
         unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
-        if (is_pinned)
-            t1_move_gpr_to_xmm(t, reg, host, true);
-        else
+        if (!is_pinned(t, guest))
             t1_load_xmm(t, reg, mem, true);
+        else if (t1_is_float_reg(guest))
+            t1_move_xmm(t, reg, host);
+        else
+            t1_move_gpr_to_xmm(t, reg, host, true);
     } else {
         unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
-        if (is_pinned)
-            x64_mov_rr(&t->x, reg, host);
-        else
+        if (!is_pinned(t, guest))
             x64_load(&t->x, reg, mem);
+        else if (t1_is_float_reg(guest))
+            t1_move_xmm_to_gpr(t, reg, host, true);
+        else
+            x64_mov_rr(&t->x, reg, host);
     }
 }
 
@@ -422,17 +480,24 @@ static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_get_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned guest = (unsigned)node->imm;
-    bool is_pinned = t->pinned >> guest & 1;
-    if (t1_is_live(t, t->arch[guest]) || (is_pinned && t1_is_float(t, ref))) {
+    bool is_own = is_pinned(t, guest);
+    if (t1_is_live(t, t->arch[guest]) ||
+        (is_own && t1_is_float(t, ref) != t1_is_float_reg(guest))) {
         read_private(t, ref, node);
         return;
     }
     drop_arch(t, guest);
     t->arch[guest] = ref;
     t->values[ref].homes = UINT64_C(1) << guest;
-    if (is_pinned) {
-        t->values[ref].gpr = t->host_of[guest];
-        t->gpr_owner[t->host_of[guest]] = ref;
+    if (!is_own)
+        return;
+    unsigned host = t->host_of[guest];
+    if (t1_is_float_reg(guest)) {
+        t->values[ref].xmm = (uint8_t)host;
+        t->xmm_owner[host] = ref;
+    } else {
+        t->values[ref].gpr = (uint8_t)host;
+        t->gpr_owner[host] = ref;
     }
 }
 
@@ -471,6 +536,52 @@ static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
     note_arch(t, guest, value);
 }
 
+static void set_pinned_float(struct t1 *t, unsigned guest, ir_ref value)
+{
+    unsigned host = t->host_of[guest];
+    struct t1_value *v = &t->values[value];
+    if (v->xmm == host && t->xmm_owner[host] == value) { /* computed in place */
+        drop_arch(t, guest);
+        note_arch(t, guest, value);
+        return;
+    }
+    if (!t1_is_float(t, value)) {
+        unsigned gpr = t1_use_gpr(t, value);
+        vacate_home_xmm(t, host, guest);
+        t1_move_gpr_to_xmm(t, host, gpr, true);
+        return;
+    }
+    if (v->xmm != X64_NO_REG)
+        t->xmm_locked |= 1u << v->xmm;
+    vacate_home_xmm(t, host, guest);
+    if (v->xmm == X64_NO_REG)
+        load_xmm(t, value, host);
+    else
+        t1_move_xmm(t, host, v->xmm);
+    if (is_scratch_xmm(v->xmm))
+        free_scratch_xmm(t, v->xmm);
+    v->xmm = (uint8_t)host;
+    t->xmm_owner[host] = value;
+    note_arch(t, guest, value);
+}
+
+/* When pinning is off the host register is written as well as memory: it is what leaves at an
+ * exit. source: the value in a register of the class. */
+static void copy_to_host(struct t1 *t, unsigned guest, unsigned source, bool is_float)
+{
+    unsigned host = t->host_of[guest];
+    if (host == X64_NO_REG)
+        return;
+    if (t1_is_float_reg(guest) && is_float)
+        t1_move_xmm(t, host, source);
+    else if (t1_is_float_reg(guest))
+        t1_move_gpr_to_xmm(t, host, source, true);
+    else if (is_float)
+        t1_move_xmm_to_gpr(t, host, source, true);
+    else
+        x64_mov_rr(&t->x, host, source);
+}
+
 /* Before the memory of `guest` is overwritten: keeps a live value that is nowhere else. */
 static void vacate_memory(struct t1 *t, unsigned guest)
 {
@@ -493,26 +604,22 @@ static void set_memory_float(struct t1 *t, unsigned guest, ir_ref value)
     unsigned xmm = t1_use_xmm(t, value);
     vacate_memory(t, guest);
     t1_store_xmm(t, x64_at(TB_HOST_VCPU, (int32_t)(8 * guest)), xmm, true);
-    if (t->host_of[guest] != X64_NO_REG)
-        t1_move_xmm_to_gpr(t, t->host_of[guest], xmm, true);
+    copy_to_host(t, guest, xmm, true);
 }
 
-/* When pinning is off the host register is written as well: it is what leaves at an exit. */
 static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
 {
     struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
-    struct x64_operand source;
-    if (t1_is_const(t, value) && fits_immediate(t->nodes[value].imm, 64))
-        source = (struct x64_operand){X64_IMM, 0, (int32_t)t->nodes[value].imm};
-    else
-        source = x64_reg_operand(t1_use_gpr(t, value));
+    if (t->host_of[guest] == X64_NO_REG && t1_is_const(t, value) &&
+        fits_immediate(t->nodes[value].imm, 64)) {
+        vacate_memory(t, guest);
+        x64_store_i(&t->x, mem, 64, (int32_t)t->nodes[value].imm);
+        return;
+    }
+    unsigned reg = t1_use_gpr(t, value);
     vacate_memory(t, guest);
-    if (source.kind == X64_IMM)
-        x64_store_i(&t->x, mem, 64, source.value);
-    else
-        x64_store(&t->x, mem, source.reg);
-    if (t->host_of[guest] != X64_NO_REG)
-        x64_mov_ro(&t->x, t->host_of[guest], source);
+    x64_store(&t->x, mem, reg);
+    copy_to_host(t, guest, reg, false);
 }
 
 static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
@@ -533,8 +640,11 @@ void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
         set_boxed(t, guest, value);
         return;
     }
-    if (t->pinned >> guest & 1) {
-        set_pinned(t, guest, value);
+    if (is_pinned(t, guest)) {
+        if (t1_is_float_reg(guest))
+            set_pinned_float(t, guest, value);
+        else
+            set_pinned(t, guest, value);
         return;
     }
     if (t1_is_float(t, value))
@@ -553,7 +663,7 @@ void t1_spill_for_call(struct t1 *t)
         if (t1_is_live(t, t->gpr_owner[reg]))
             evict_gpr(t, reg);
     }
-    for (uint32_t rest = ALL_XMM & ~t->xmm_free; rest; rest &= rest - 1) {
+    for (uint32_t rest = SCRATCH_XMM & ~t->xmm_free; rest; rest &= rest - 1) {
         unsigned reg = (unsigned)__builtin_ctz(rest);
         if (t1_is_live(t, t->xmm_owner[reg]))
             evict_xmm(t, reg);

@@ -120,7 +120,8 @@ struct t1 {
     uint32_t spill_free;
     ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
     uint64_t pinned;                     /* guest registers that live in host registers */
-    uint8_t host_of[IR_GUEST_REGS];      /* host register of each, or X64_NO_REG */
+    uint8_t host_of[IR_GUEST_REGS];      /* host register of each (of an f register the XMM), or
+                                            X64_NO_REG */
 };
 
 typedef void t1_emit_fn(struct t1 *t, ir_ref ref, const struct t1_node *node);
@@ -145,6 +146,10 @@ static inline bool t1_is_live(const struct t1 *t, ir_ref value)
 static inline bool t1_is_float(const struct t1 *t, ir_ref value)
 {
     return ir_type_is_float(t->nodes[value].type);
+}
+static inline bool t1_is_float_reg(unsigned guest)
+{
+    return guest >= IR_FIRST_FP_REG;
 }
 /* Type of operand a, b or c of the IR instruction, before planning. */
 static inline unsigned t1_operand_type(const struct t1 *t, ir_ref ref, unsigned k)
@@ -171,8 +176,8 @@ unsigned t1_temp_xmm(struct t1 *t);
 /* Frees this scratch register of its live value and locks it. */
 void t1_take_gpr(struct t1 *t, unsigned reg);
 /* A register for the result: the pinned one it will be set to, or that of an operand that dies here
- * (a or b, IR_NONE: neither), or a free one. It may be a register that other operands are read
- * from. */
+ * (a or b, IR_NONE: neither), or a free one. An integer register may be one that other operands are
+ * read from; an XMM register is none that operands are read from but a and b. */
 unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b);
 unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b);
 /* The pinned register the result should be computed in, freed for it, or X64_NO_REG. */
@@ -206,6 +211,7 @@ void t1_emit_prologue(struct t1 *t);
 /* Moves between memory and XMM, VEX or SSE. */
 void t1_load_xmm(struct t1 *t, unsigned reg, struct x64_mem mem, bool is_double);
 void t1_store_xmm(struct t1 *t, struct x64_mem mem, unsigned reg, bool is_double);
+void t1_move_xmm(struct t1 *t, unsigned reg, unsigned source); /* nothing when equal */
 void t1_move_xmm_to_gpr(struct t1 *t, unsigned gpr, unsigned xmm, bool is_double);
 void t1_move_gpr_to_xmm(struct t1 *t, unsigned xmm, unsigned gpr, bool is_double);
 

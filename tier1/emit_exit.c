@@ -46,8 +46,14 @@ static void cold_promote(struct t1 *t, const struct t1_cold *cold)
 static void store_pinned(struct t1 *t)
 {
 #define STORE_PINNED(position, guest, host)                                                        \
-    x64_store(&t->x, x64_at(TB_HOST_VCPU, 8 * (guest)), host);
+    if (!t->options->is_pinning)                                                                   \
+        x64_store(&t->x, x64_at(TB_HOST_VCPU, 8 * (guest)), host);
+#define STORE_FLOAT(position, guest, host)                                                         \
+    if (!t->options->is_pinning_float)                                                             \
+        t1_store_xmm(t, x64_at(TB_HOST_VCPU, 8 * (guest)), host, true);
     TB_PINNED(STORE_PINNED)
+    TB_PINNED_FLOAT(STORE_FLOAT)
+#undef STORE_FLOAT
 #undef STORE_PINNED
 }
 
@@ -61,8 +67,7 @@ void t1_emit_prologue(struct t1 *t)
     }
     count(t, COUNTER_INSNS_TIER1, t->block->guest_length);
     count(t, COUNTER_BLOCKS_TIER1, 1);
-    if (!t->pinned)
-        store_pinned(t);
+    store_pinned(t);
 }
 
 /* ---- direct exits ---- */

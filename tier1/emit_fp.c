@@ -38,7 +38,7 @@ static void put2_rr(struct t1 *t, unsigned spec, unsigned reg, unsigned source)
     put2(t, spec, reg, x64_reg_operand(source));
 }
 
-static void move_xmm(struct t1 *t, unsigned reg, unsigned source)
+void t1_move_xmm(struct t1 *t, unsigned reg, unsigned source)
 {
     if (reg != source)
         put2_rr(t, 0x28 | X64_0F, reg, source);
@@ -53,10 +53,10 @@ static void put3(struct t1 *t, unsigned spec, unsigned reg, unsigned a, struct x
     }
     if (reg != a && x64_is_reg(b, reg)) {
         unsigned temp = t1_temp_xmm(t);
-        move_xmm(t, temp, reg);
+        t1_move_xmm(t, temp, reg);
         b = x64_reg_operand(temp);
     }
-    move_xmm(t, reg, a);
+    t1_move_xmm(t, reg, a);
     x64_ro(&t->x, spec, reg, b);
 }
 
@@ -240,15 +240,16 @@ void t1_emit_fmadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
-    static const uint8_t opcodes[4] = {0xa9, 0xad, 0xab, 0xaf}; /* 213 forms, by negations */
+    static const uint8_t opcodes[4] = {0xb9, 0xbd, 0xbb, 0xbf}; /* 231 forms, by negations */
     bool is_double = node->type == IR_F64;
     unsigned opcode = opcodes[(node->flags & T1_NEG_PRODUCT ? 1 : 0) |
                               (node->flags & T1_NEG_ADDEND ? 2 : 0)];
     unsigned a = t1_use_xmm(t, node->operand[0]), b = t1_use_xmm(t, node->operand[1]);
-    struct x64_operand c = t1_use_xmm_operand(t, node->operand[2]);
-    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE); /* the cold path reads a and b */
-    move_xmm(t, reg, a);
-    x64_vex_ro(&t->x, opcode | X64_0F38 | X64_66 | (is_double ? X64_W : 0), reg, b, c);
+    unsigned c = t1_use_xmm(t, node->operand[2]);
+    bool is_square = c == a || c == b; /* the cold path reads a and b */
+    unsigned reg = t1_def_xmm(t, ref, is_square ? IR_NONE : node->operand[2], IR_NONE);
+    t1_move_xmm(t, reg, c);
+    x64_vex_rr(&t->x, opcode | X64_0F38 | X64_66 | (is_double ? X64_W : 0), reg, a, b);
     put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
     struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_P), cold_fmadd);
     cold->a = (uint8_t)reg;
@@ -261,10 +262,10 @@ void t1_emit_fmadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
 /* One of b and c is NaN: the other is the result, unless both are. a result, d is_double. */
 static void cold_extreme(struct t1 *t, const struct t1_cold *cold)
 {
-    move_xmm(t, cold->a, cold->c);
+    t1_move_xmm(t, cold->a, cold->c);
     put_compare(t, UCOMIS, cold->d, cold->b, x64_reg_operand(cold->b));
     uint32_t first_is_nan = x64_jcc(&t->x, X64_P);
-    move_xmm(t, cold->a, cold->b);
+    t1_move_xmm(t, cold->a, cold->b);
     x64_patch_rel32(&t->x, first_is_nan, x64_offset(&t->x));
     put_compare(t, UCOMIS, cold->d, cold->a, x64_reg_operand(cold->a));
     x64_patch_rel32(&t->x, x64_jcc(&t->x, X64_NP), cold->back);
@@ -557,7 +558,7 @@ void t1_emit_unbox(struct t1 *t, ir_ref ref, const struct t1_node *node)
         x64_shift_i(&t->x, X64_SAR, X64_W, temp, 32);
         x64_alu_ri(&t->x, X64_CMP, 0, temp, -1);
         reg = t1_def_xmm(t, ref, value, IR_NONE);
-        move_xmm(t, reg, a);
+        t1_move_xmm(t, reg, a);
     }
     put_canonical_if(t, X64_NE, reg, false);
 }

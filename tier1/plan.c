@@ -373,7 +373,8 @@ static void note_effects(const struct t1 *t, ir_ref ref, const struct t1_node *n
         scan->next_get[node->imm] = ref;
     if (traits & SETS) {
         scan->next_set[node->imm] = ref;
-        if (t->pinned >> node->imm & 1 && !t1_is_float(t, node->operand[0]))
+        if (t->pinned >> node->imm & 1 &&
+            t1_is_float(t, node->operand[0]) == t1_is_float_reg((unsigned)node->imm))
             t->nodes[node->operand[0]].hint = ref;
     }
 }

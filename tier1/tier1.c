@@ -232,13 +232,18 @@ static void destroy(struct tier *tier)
     free(tier);
 }
 
-static void init_pinned(struct t1 *t, bool is_pinning)
+static void init_pinned(struct t1 *t, const struct tier_options *options)
 {
     memset(t->host_of, X64_NO_REG, sizeof t->host_of);
 #define NOTE_PINNED(position, guest, host)                                                         \
     t->host_of[guest] = host;                                                                      \
-    t->pinned |= is_pinning ? UINT64_C(1) << (guest) : 0;
+    t->pinned |= options->is_pinning ? UINT64_C(1) << (guest) : 0;
+#define NOTE_FLOAT(position, guest, host)                                                          \
+    t->host_of[guest] = host;                                                                      \
+    t->pinned |= options->is_pinning_float ? UINT64_C(1) << (guest) : 0;
     TB_PINNED(NOTE_PINNED)
+    TB_PINNED_FLOAT(NOTE_FLOAT)
+#undef NOTE_FLOAT
 #undef NOTE_PINNED
 }
 
@@ -252,7 +257,7 @@ struct tier *tier1_create_with_features(struct tb_cache *cache, const struct tie
     tier1->state.cache = cache;
     tier1->state.options = &tier1->options;
     tier1->state.features = features;
-    init_pinned(&tier1->state, options->is_pinning);
+    init_pinned(&tier1->state, options);
     return &tier1->tier;
 }
 

@@ -243,10 +243,10 @@ static void init_types(struct lowering *lower)
         .f64 = LLVMDoubleTypeInContext(context),
         .ptr = LLVMPointerTypeInContext(context, 0),
     };
-    LLVMTypeRef params[2 + TB_PINNED_COUNT] = {type->ptr, type->ptr};
-    for (unsigned i = 0; i < TB_PINNED_COUNT; i++)
-        params[2 + i] = type->i64;
-    type->entry = LLVMFunctionType(type->none, params, 2 + TB_PINNED_COUNT, 0);
+    LLVMTypeRef params[2 + TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT] = {type->ptr, type->ptr};
+    for (unsigned i = 2; i < ARRAY_LENGTH(params); i++)
+        params[i] = i < 2 + TB_PINNED_COUNT ? type->i64 : type->f64;
+    type->entry = LLVMFunctionType(type->none, params, ARRAY_LENGTH(params), 0);
     LLVMTypeRef helper_params[] = {type->ptr, type->i64, type->i64, type->i64, type->i64};
     type->helper = LLVMFunctionType(type->i64, helper_params, ARRAY_LENGTH(helper_params), 0);
 }
@@ -299,7 +299,7 @@ static void add_function(struct lowering *lower)
                                                       strlen("no-builtins"), "", 0));
     lower->vcpu = LLVMGetParam(lower->function, 0);
     lower->memory = LLVMGetParam(lower->function, 1);
-    for (unsigned i = 0; i < TB_PINNED_COUNT; i++)
+    for (unsigned i = 0; i < ARRAY_LENGTH(lower->pinned); i++)
         lower->pinned[i] = LLVMGetParam(lower->function, 2 + i);
 }
 

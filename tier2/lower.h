@@ -80,7 +80,7 @@ struct lowering {
     unsigned prof_kind;
 
     /* the function */
-    LLVMValueRef vcpu, memory, pinned[TB_PINNED_COUNT];
+    LLVMValueRef vcpu, memory, pinned[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT];
     LLVMValueRef full_reg[IR_GUEST_REGS], narrow_reg[IR_GUEST_REGS]; /* allocas */
     LLVMValueRef insn_count, heat, chunk, scratch;                   /* allocas */
     struct node_blocks *blocks;

@@ -6,15 +6,21 @@
 
 #include "src/base/bits.h"
 
-static const uint8_t pinned_reg[TB_PINNED_COUNT] = {
+enum { PINNED_COUNT = TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT };
+
+static const uint8_t pinned_reg[PINNED_COUNT] = {
 #define PINNED(position, guest, host) [position] = guest,
+#define PINNED_FLOAT(position, guest, host) [TB_PINNED_COUNT + position] = guest,
     TB_PINNED(PINNED)
+    TB_PINNED_FLOAT(PINNED_FLOAT)
+#undef PINNED_FLOAT
 #undef PINNED
 };
 
 static const uint64_t pinned_set = 0
 #define PINNED(position, guest, host) | UINT64_C(1) << (guest)
     TB_PINNED(PINNED)
+    TB_PINNED_FLOAT(PINNED)
 #undef PINNED
     ;
 
@@ -41,7 +47,7 @@ static LLVMTypeRef narrow_type(const struct lowering *lower, unsigned reg)
 void lower_init_regs(struct lowering *lower)
 {
     LLVMValueRef initial[IR_GUEST_REGS] = {NULL};
-    for (unsigned i = 0; i < TB_PINNED_COUNT; i++)
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
         initial[pinned_reg[i]] = lower->pinned[i];
     for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++) {
         if (!(lower->facts->used & reg_bit(reg)))
@@ -195,15 +201,15 @@ void lower_store_regs(struct lowering *lower, uint64_t regs)
 
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
 {
-    LLVMValueRef args[2 + TB_PINNED_COUNT] = {lower->vcpu, lower->memory};
-    for (unsigned i = 0; i < TB_PINNED_COUNT; i++) {
+    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
+    for (unsigned i = 0; i < PINNED_COUNT; i++) {
         unsigned reg = pinned_reg[i];
         if (!(lower->facts->used & reg_bit(reg)))
             args[2 + i] = lower->pinned[i];
         else if (live & reg_bit(reg))
-            args[2 + i] = read_full(lower, reg);
+            args[2 + i] = read_exact(lower, reg);
         else
-            args[2 + i] = LLVMGetUndef(lower->type.i64);
+            args[2 + i] = LLVMGetUndef(full_type(lower, reg));
     }
     LLVMValueRef call =
         LLVMBuildCall2(lower->builder, lower->type.entry, entry, args, ARRAY_LENGTH(args), "");

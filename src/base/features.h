@@ -8,6 +8,7 @@
     FEATURE(inline_cache, "one-entry inline cache at indirect jumps")                              \
     FEATURE(jump_cache, "per-hart cache of indirect jump destinations")                            \
     FEATURE(pinning, "guest registers pinned in host registers (tier 1)")                          \
+    FEATURE(float_pinning, "f registers pinned in XMM registers (tier 1)")                         \
     FEATURE(regions, "tier 2 compiles whole regions rather than single blocks")                    \
     FEATURE(superinstructions, "one handler for common pairs of operations (tier 0)")              \
     FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \

@@ -112,7 +112,8 @@ static bool apply_dump(struct cli_options *options, const char *value)
         uint32_t bit;
     } kinds[] = {{"decode", TIERCEL_DUMP_DECODE}, {"ir", TIERCEL_DUMP_IR},
                  {"opt", TIERCEL_DUMP_OPT},       {"x64", TIERCEL_DUMP_X64},
-                 {"llvm", TIERCEL_DUMP_LLVM},     {"asm", TIERCEL_DUMP_ASM}};
+                 {"llvm", TIERCEL_DUMP_LLVM},     {"asm", TIERCEL_DUMP_ASM},
+                 {"registers", TIERCEL_DUMP_REGISTERS}};
     while (*value) {
         size_t length = strcspn(value, ",");
         uint32_t bit = 0;
@@ -120,7 +121,7 @@ static bool apply_dump(struct cli_options *options, const char *value)
             if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, value, length))
                 bit = kinds[i].bit;
         if (!bit)
-            return complain("--dump takes decode, ir, opt, x64, llvm, asm, not '%s'", value);
+            return complain("--dump takes decode, ir, opt, x64, llvm, asm, registers, not '%s'", value);
         options->config.dump |= bit;
         value += length + (value[length] == ',');
     }
@@ -225,7 +226,7 @@ static const struct option_row rows[] = {
     {"--deterministic", ARGUMENT_NONE, apply_deterministic, NULL,
      "equal runs give equal statistics: compile at the exact count"},
     {"--stats", ARGUMENT_OPTIONAL, apply_stats, "json[:FILE]", "statistics at the end, on stderr"},
-    {"--dump", ARGUMENT_NEEDED, apply_dump, "KIND,...", "print decode, ir, opt, x64, llvm, asm"},
+    {"--dump", ARGUMENT_NEEDED, apply_dump, "KIND,...", "print decode, ir, opt, x64, llvm, asm, registers"},
     {"--dump-filter", ARGUMENT_NEEDED, apply_dump_filter, "PC", "only blocks that contain this pc"},
     {"--strace", ARGUMENT_NONE, apply_strace, NULL, "print system calls on stderr"},
     {"--opt", ARGUMENT_NEEDED, apply_opt, "LIST", "optimiser passes: -NAME,+NAME, all, none"},

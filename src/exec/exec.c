@@ -22,10 +22,12 @@ static struct tier_options tier_options_of(const struct exec *exec)
 {
     const struct exec_config *config = &exec->config;
     return (struct tier_options){
-        .is_counting_heat = config->mode == EXEC_AUTO || config->mode == EXEC_TIER2,
+        .is_counting_heat = config->mode == EXEC_AUTO || config->mode == EXEC_TIER2 ||
+                            config->dump & EXEC_DUMP_REGISTERS,
         .is_counting_stats = config->is_counting,
         .is_polling_chunked = exec_has(exec, FEATURE_chunked_polls),
         .is_pinning = exec_has(exec, FEATURE_pinning),
+        .is_pinning_float = exec_has(exec, FEATURE_float_pinning),
         .is_caching_inline = exec_has(exec, FEATURE_inline_cache),
         .is_caching_jumps = exec_has(exec, FEATURE_jump_cache),
         .is_fusing = exec_has(exec, FEATURE_superinstructions),

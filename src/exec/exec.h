@@ -52,6 +52,7 @@ enum exec_dump {
     EXEC_DUMP_X64 = 8,
     EXEC_DUMP_LLVM = 16,
     EXEC_DUMP_ASM = 32,
+    EXEC_DUMP_REGISTERS = 64, /* at the end; tier 1 counts how often blocks run */
 };
 
 struct exec_config {
@@ -110,5 +111,7 @@ static inline void vcpu_set_pending(struct vcpu *vcpu, uint32_t bits)
 /* ---- statistics (src/exec/stats.c); docs/stats.md describes the JSON ---- */
 void exec_write_stats_text(struct exec *exec, FILE *out);
 void exec_write_stats_json(struct exec *exec, FILE *out);
+/* EXEC_DUMP_REGISTERS, if it was asked for (src/exec/registers.c). */
+void exec_dump_registers(struct exec *exec);
 
 #endif

@@ -28,11 +28,17 @@ static const int context_register[16] = {
     REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
-static void store_pinned(struct vcpu *vcpu, const greg_t *registers)
+static void store_pinned(struct vcpu *vcpu, const ucontext_t *context)
 {
+    const greg_t *registers = context->uc_mcontext.gregs;
+    const struct _libc_fpstate *floats = context->uc_mcontext.fpregs;
 #define STORE(position, guest, host)                                                               \
     vcpu->reg[guest] = (uint64_t)registers[context_register[host]];
+#define STORE_FLOAT(position, guest, host)                                                         \
+    memcpy(&vcpu->reg[guest], floats->_xmm[host].element, sizeof vcpu->reg[guest]);
     TB_PINNED(STORE)
+    TB_PINNED_FLOAT(STORE_FLOAT)
+#undef STORE_FLOAT
 #undef STORE
 }
 
@@ -61,7 +67,7 @@ static void fault_in_tier1(struct exec_thread *thread, const struct tb_code *cod
 {
     struct vcpu *vcpu = &thread->vcpu;
     greg_t *registers = context->uc_mcontext.gregs;
-    store_pinned(vcpu, registers);
+    store_pinned(vcpu, context);
     vcpu->pc = tier1_fault_pc(code, (const uint8_t *)(uintptr_t)registers[REG_RIP]);
     thread->fault.pc = vcpu->pc;
     thread->fault.is_state_exact = true;

@@ -3,9 +3,11 @@
  *
  * Every TB entry, of any tier, is a preserve_none function (LLVM calling convention 21) with
  * eleven integer arguments: vcpu (R12), guest memory base (R13), then the nine pinned guest
- * registers in the order of TB_PINNED. Calls between TBs are tail jumps. At every entry RSP is 8
- * modulo 16, MXCSR holds the guest's flags and rounding mode, the direction flag is clear. Guest
- * registers that are not pinned live in vcpu->reg. At an exit every guest register is in its place. */
+ * registers in the order of TB_PINNED; and eight f64 arguments, the pinned f registers in the order
+ * of TB_PINNED_FLOAT (XMM0-7, low halves; the high ones are arbitrary). Calls between TBs are tail
+ * jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's flags and rounding mode, the
+ * direction flag is clear. Guest registers that are not pinned live in vcpu->reg. At an exit every
+ * guest register is in its place. */
 #ifndef TIERCEL_TB_ABI_H
 #define TIERCEL_TB_ABI_H
 
@@ -18,7 +20,13 @@
 
 struct tb;
 
-enum { TB_PINNED_COUNT = 9, TB_PRESERVE_NONE_CC = 21, TB_HOST_VCPU = 12, TB_HOST_MEMORY = 13 };
+enum {
+    TB_PINNED_COUNT = 9,
+    TB_PINNED_FLOAT_COUNT = 8,
+    TB_PRESERVE_NONE_CC = 21,
+    TB_HOST_VCPU = 12,
+    TB_HOST_MEMORY = 13
+};
 
 /* Why generated code (or tier 0) came back to the exec loop. */
 enum vcpu_exit {
@@ -107,7 +115,7 @@ struct vcpu {
     const void *thunk_promote;   /* RAX = tb: the same with VCPU_EXIT_PROMOTE */
     const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
-                                    keeps pinned registers, clobbers RBX-less scratch and XMM */
+                                    keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
     vcpu_helper *helper[HELPER_COUNT];
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */

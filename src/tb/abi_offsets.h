@@ -17,6 +17,18 @@
     X(7, 8 /* s0 */, 9)                                                                            \
     X(8, 16 /* a6 */, 11)
 
+/* X(position, guest register, host XMM register number): the pinned f registers, in the order of
+ * preserve_none's f64 arguments. Chosen likewise. */
+#define TB_PINNED_FLOAT(X)                                                                         \
+    X(0, 47 /* fa5 */, 0)                                                                          \
+    X(1, 45 /* fa3 */, 1)                                                                          \
+    X(2, 46 /* fa4 */, 2)                                                                          \
+    X(3, 42 /* fa0 */, 3)                                                                          \
+    X(4, 44 /* fa2 */, 4)                                                                          \
+    X(5, 43 /* fa1 */, 5)                                                                          \
+    X(6, 32 /* ft0 */, 6)                                                                          \
+    X(7, 40 /* fs0 */, 7)
+
 /* Offsets in struct vcpu; guest register n lies at 8 * n. */
 #define VCPU_OFFSET_PC 512
 #define VCPU_OFFSET_PENDING 520

@@ -1,7 +1,7 @@
 /* The gate into generated code and the thunks through which it leaves (src/tb/abi.h).
  *
- * Inside generated code R12 is the vcpu, R13 the guest memory base, nine host registers hold guest
- * registers, MXCSR is the guest's, and RSP is what tb_enter had after saving: 8 modulo 16. Thunks
+ * Inside generated code R12 is the vcpu, R13 the guest memory base, nine host registers and XMM0-7
+ * hold guest registers, MXCSR is the guest's, and RSP is what tb_enter had after saving: 8 modulo 16. Thunks
  * are reached by jumps (the helper thunk by a call) through pointers in the vcpu. */
 #include "src/tb/abi_offsets.h"
 
@@ -18,6 +18,9 @@
 
 #define STORE_PINNED(position, guest, host) movq HOST_##host, 8 * guest(%r12);
 #define LOAD_PINNED(position, guest, host) movq 8 * guest(%r12), HOST_##host;
+
+#define STORE_FLOAT(position, guest, host) movsd %xmm##host, 8 * guest(%r12);
+#define LOAD_FLOAT(position, guest, host) movsd 8 * guest(%r12), %xmm##host;
 
 /* Around a C call R14 and R15 survive by themselves. */
 #define STORE_1(guest) movq %rcx, 8 * guest(%r12);
@@ -75,6 +78,7 @@ tb_enter:
     ldmxcsr VCPU_OFFSET_MXCSR(%r12)
     movq VCPU_OFFSET_MEMORY_BASE(%r12), %r13
     TB_PINNED(LOAD_PINNED)
+    TB_PINNED_FLOAT(LOAD_FLOAT)
     jmpq *%rax
 
 /* The thunks below run on tb_enter's frame and return from it. */
@@ -106,6 +110,7 @@ tb_thunk_indirect:
     .hidden tb_thunk_leave
 tb_thunk_leave:
     TB_PINNED(STORE_PINNED)
+    TB_PINNED_FLOAT(STORE_FLOAT)
     stmxcsr VCPU_OFFSET_MXCSR(%r12)
     /* fall through */
 
@@ -146,6 +151,7 @@ tb_fault_landing:
 tb_thunk_helper:
     .cfi_startproc
     TB_PINNED(STORE_CLOBBERED)
+    TB_PINNED_FLOAT(STORE_FLOAT)
     movl %eax, %eax
     movq %r12, %rdi
     movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
@@ -154,6 +160,7 @@ tb_thunk_helper:
     movq VCPU_OFFSET_HELPER_ARG + 24(%r12), %r8
     callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
     TB_PINNED(LOAD_CLOBBERED)
+    TB_PINNED_FLOAT(LOAD_FLOAT)
     retq
     .cfi_endproc
     .size tb_thunk_helper, . - tb_thunk_helper

@@ -11,6 +11,7 @@ struct tier_options {
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 2: innermost call-free loops poll every 256 iterations */
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
+    bool is_pinning_float;  /* tier 1: the same for f registers */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
     bool is_fusing;         /* tier 0: one handler for common pairs of operations */

@@ -36,7 +36,8 @@ static void setup(void)
     vcpu = aligned_alloc(64, (sizeof *vcpu + 63) & ~(size_t)63);
     vcpu_init(vcpu, NULL);
     arena_init(&arena);
-    options = (struct tier_options){.is_pinning = true, .is_caching_inline = true,
+    options = (struct tier_options){.is_pinning = true, .is_pinning_float = true,
+                                     .is_caching_inline = true,
                                     .is_caching_jumps = true};
     tier = tier1_create(cache, &options);
 }
@@ -169,23 +170,28 @@ static void check_block(const struct ir_block *block, const struct reference *st
  * others, and gives every access a guest pc of its own. */
 static void shuffle_registers(struct ir_block *block, uint64_t *random_state)
 {
-    uint8_t map[IR_FIRST_FP_REG];
-    for (unsigned i = 0; i < IR_FIRST_FP_REG; i++)
+    uint8_t map[IR_GUEST_REGS];
+    for (unsigned i = 0; i < IR_GUEST_REGS; i++)
         map[i] = (uint8_t)i;
-    for (unsigned i = 1; i < IR_FIRST_FP_REG; i++) {
-        unsigned j = 1 + (unsigned)(reference_random(random_state) >> 20) % (IR_FIRST_FP_REG - 1);
+    for (unsigned i = 1; i < IR_GUEST_REGS; i++) {
+        unsigned first = i < IR_FIRST_FP_REG ? 1 : IR_FIRST_FP_REG;
+        unsigned count = i < IR_FIRST_FP_REG ? IR_FIRST_FP_REG - 1 : IR_FIRST_FP_REG;
+        unsigned j = first + (unsigned)(reference_random(random_state) >> 20) % count;
         uint8_t other = map[i];
         map[i] = map[j];
         map[j] = other;
     }
     if (reference_random(random_state) >> 20 & 1) { /* all on pinned ones */
-        static const uint8_t pinned[] = {15, 14, 10, 13, 12, 11, 2, 8, 16};
-        for (unsigned i = 1; i <= sizeof pinned; i++)
-            map[i] = pinned[i - 1];
+#define TAKE_PINNED(position, guest, host) map[1 + position] = guest;
+#define TAKE_FLOAT(position, guest, host) map[IR_FIRST_FP_REG + position] = guest;
+        TB_PINNED(TAKE_PINNED)
+        TB_PINNED_FLOAT(TAKE_FLOAT)
+#undef TAKE_FLOAT
+#undef TAKE_PINNED
     }
     for (uint32_t i = 0; i < block->length; i++) {
         struct ir_insn *insn = &block->insns[i];
-        if ((insn->op == IR_get_reg || insn->op == IR_set_reg) && insn->imm < IR_FIRST_FP_REG)
+        if (insn->op == IR_get_reg || insn->op == IR_set_reg)
             insn->imm = map[insn->imm];
         if (ir_op_info[insn->op].operand[2] == 'M')
             insn->c = ir_memop(ir_memop_size_log2(insn->c), ir_memop_is_signed(insn->c), 2 * i);
@@ -243,7 +249,7 @@ END_TEST
 
 START_TEST(random_blocks_match_without_pinning)
 {
-    options.is_pinning = false;
+    options.is_pinning = options.is_pinning_float = false;
     use_tier(t1_host_features());
     check_random_blocks(3000000);
 }
@@ -286,6 +292,13 @@ static unsigned draw(unsigned count)
     return (unsigned)(reference_random(&idiom_state) >> 20) % count;
 }
 
+/* Four pinned f registers and four others. */
+static unsigned some_float_reg(void)
+{
+    static const uint8_t regs[] = {47, 45, 42, 32, 33, 34, 50, 63};
+    return regs[draw(sizeof regs)];
+}
+
 /* Six pinned registers and six others. */
 static unsigned some_reg(void)
 {
@@ -308,7 +321,7 @@ static void set_integer(ir_ref value)
 
 static ir_ref real(enum ir_type type)
 {
-    ir_ref value = ir_get_reg(&builder, IR_F64, IR_FIRST_FP_REG + draw(8));
+    ir_ref value = ir_get_reg(&builder, IR_F64, some_float_reg());
     return type == IR_F64 ? value : ir_unary(&builder, IR_unbox, IR_F32, value);
 }
 
@@ -316,7 +329,7 @@ static void set_real(ir_ref value)
 {
     if (builder.block->insns[value].type == IR_F32)
         value = ir_unary(&builder, IR_box, IR_F64, value);
-    ir_set_reg(&builder, IR_FIRST_FP_REG + draw(8), value);
+    ir_set_reg(&builder, some_float_reg(), value);
 }
 
 static ir_ref maybe_negated(ir_ref value, enum ir_type type)
@@ -394,8 +407,8 @@ static void put_idiom(void)
         set_real(ir_get_reg(&builder, IR_F64, some_reg()));
         break;
     case 6:
-        set_integer(ir_get_reg(&builder, IR_I64, IR_FIRST_FP_REG + draw(8)));
-        ir_set_reg(&builder, IR_FIRST_FP_REG + draw(8), integer(IR_I64));
+        set_integer(ir_get_reg(&builder, IR_I64, some_float_reg()));
+        ir_set_reg(&builder, some_float_reg(), integer(IR_I64));
         break;
     case 7:
         a = ir_const(&builder, IR_F64, UINT64_C(0x4045000000000000) * draw(2));
@@ -432,7 +445,7 @@ START_TEST(idioms_match)
     check_idioms(1);
     use_tier(0);
     check_idioms(1000000);
-    options.is_pinning = false;
+    options.is_pinning = options.is_pinning_float = false;
     use_tier(t1_host_features());
     check_idioms(2000000);
 }
@@ -449,7 +462,8 @@ static struct snapshot snapshots[MAX_SNAPSHOTS];
 static unsigned snapshot_count;
 static uint8_t *guarded;
 
-static void note_snapshot(const greg_t *host, const struct fault_point *point)
+static void note_snapshot(const greg_t *host, const struct _libc_fpstate *floats,
+                          const struct fault_point *point)
 {
     static const int context_index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                           REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
@@ -461,7 +475,11 @@ static void note_snapshot(const greg_t *host, const struct fault_point *point)
     memcpy(snapshot->reg, vcpu->reg, sizeof vcpu->reg);
 #define COPY_PINNED(position, guest, number)                                                       \
     snapshot->reg[guest] = (uint64_t)host[context_index[number]];
+#define COPY_FLOAT(position, guest, number)                                                        \
+    memcpy(&snapshot->reg[guest], floats->_xmm[number].element, sizeof snapshot->reg[guest]);
     TB_PINNED(COPY_PINNED)
+    TB_PINNED_FLOAT(COPY_FLOAT)
+#undef COPY_FLOAT
 #undef COPY_PINNED
 }
 
@@ -475,7 +493,7 @@ static void on_segv(int number, siginfo_t *info, void *context)
     uint32_t offset = (uint32_t)((const uint8_t *)host[REG_RIP] - code->start);
     for (uint32_t i = 0; i < code->fault_count; i++)
         if (code->faults[i].code_offset == offset) {
-            note_snapshot(host, &code->faults[i]);
+            note_snapshot(host, ((ucontext_t *)context)->uc_mcontext.fpregs, &code->faults[i]);
             mprotect(guarded, REFERENCE_MEMORY_BYTES, PROT_READ | PROT_WRITE);
             host[REG_EFL] |= TRAP_FLAG;
             return;
@@ -546,7 +564,7 @@ END_TEST
 
 START_TEST(registers_are_exact_without_pinning)
 {
-    options.is_pinning = false;
+    options.is_pinning = options.is_pinning_float = false;
     use_tier(0);
     check_precise(6000000, 500);
 }
