@@ -30,10 +30,12 @@ static uint64_t live_at_exit(const struct region_facts *facts, const struct regi
     return edge ? facts->nodes[edge->node].live_in : UINT64_MAX;
 }
 
-static uint64_t live_in_of(const struct region_facts *facts, const struct region_node *node)
+/* Live before the instruction `first` of the node. */
+static uint64_t live_before(const struct region_facts *facts, const struct region_node *node,
+                            uint32_t first)
 {
     uint64_t live = 0;
-    for (uint32_t i = node->block->length; i-- > 0;) {
+    for (uint32_t i = node->block->length; i-- > first;) {
         const struct ir_insn *insn = &node->block->insns[i];
         if (ir_op_info[insn->op].flags & IR_EXITS)
             live |= live_at_exit(facts, node, insn);
@@ -50,15 +52,22 @@ static void solve_liveness(const struct ir_region *region, struct region_facts *
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = region->length; i-- > 0;) {
-            uint64_t live = live_in_of(facts, &region->nodes[i]);
+            uint64_t live = live_before(facts, &region->nodes[i], 0);
             changed |= live != facts->nodes[i].live_in;
             facts->nodes[i].live_in = live;
         }
     }
 }
 
+uint64_t region_live_after(const struct region_facts *facts, const struct region_node *node,
+                           uint32_t index)
+{
+    return facts->is_all_live ? UINT64_MAX : live_before(facts, node, index + 1);
+}
+
 static void make_all_live(const struct ir_region *region, struct region_facts *facts)
 {
+    facts->is_all_live = true;
     for (uint32_t i = 0; i < region->length; i++)
         facts->nodes[i].live_in = UINT64_MAX;
 }
@@ -69,6 +78,7 @@ struct forward_state {
     const struct ir_region *region;
     struct region_facts *facts;
     struct value_facts *values; /* of the block being walked */
+    uint32_t index;             /* of its node */
     uint64_t dirty;
     struct reg_facts regs;
     bool changed;
@@ -77,7 +87,8 @@ struct forward_state {
 static void flow_to(struct forward_state *state, int32_t node)
 {
     struct node_facts *to = &state->facts->nodes[node];
-    uint64_t dirty = to->dirty_in | state->dirty;
+    uint64_t kept = state->dirty & edge_keeps(state->facts, state->index, node);
+    uint64_t dirty = to->dirty_in | (kept & to->live_in);
     struct reg_facts regs = to->regs_in;
     reg_facts_meet(&regs, &state->regs);
     state->changed |= dirty != to->dirty_in || !reg_facts_equal(&regs, &to->regs_in);
@@ -103,6 +114,7 @@ static void flow_through(struct forward_state *state, uint32_t index)
 {
     const struct region_node *node = &state->region->nodes[index];
     const struct ir_block *block = node->block;
+    state->index = index;
     state->dirty = state->facts->nodes[index].dirty_in;
     state->regs = state->facts->nodes[index].regs_in;
     for (uint32_t i = 0; i < block->length; i++) {

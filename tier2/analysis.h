@@ -12,6 +12,8 @@ struct node_facts {
     uint64_t written;      /* by any instruction of the block */
     uint64_t live_in;      /* may be read before it is written; everything is live at a region exit */
     uint64_t dirty_in;     /* may differ from vcpu->reg at the node's start */
+    int32_t deferring;     /* header of the small innermost loop that keeps register writes to itself
+                              until it is left, or REGION_NO_NODE: see edge_keeps */
     struct reg_facts regs_in; /* at the node's start; at an entry of the region it is checked that
                                  these hold (the guard) */
     uint32_t back_edges;   /* bit i: edges[i] closes a cycle */
@@ -28,6 +30,7 @@ struct region_facts {
     struct node_facts *nodes;
     uint64_t used; /* registers that occur */
     uint32_t longest_block;
+    bool is_all_live; /* everything is live everywhere */
 };
 
 struct analysis_options {
@@ -41,6 +44,20 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
 
 /* The edge taken by an exit_direct or exit_if to pc, or NULL. */
 const struct region_edge *region_edge_to(const struct region_node *node, uint64_t pc);
+
+/* The live registers behind the instruction `index` of the node, when it does not leave. */
+uint64_t region_live_after(const struct region_facts *facts, const struct region_node *node,
+                           uint32_t index);
+
+/* The registers that may stay dirty from one node to the next; any other that is live there is
+ * stored on the way. Integer registers are, so that few exits have much to store; but not within a
+ * small loop, whose exits store them. Float registers may be unclean, which makes storing dear. */
+static inline uint64_t edge_keeps(const struct region_facts *facts, uint32_t from, int32_t to)
+{
+    int32_t loop = facts->nodes[from].deferring;
+    bool is_inside = loop != REGION_NO_NODE && loop == facts->nodes[to].deferring;
+    return is_inside ? UINT64_MAX : UINT64_MAX << IR_FIRST_FP_REG;
+}
 
 /* The registers that an entry's guard must check: what is known of them is more than nothing. */
 static inline uint64_t guarded_regs(const struct node_facts *node)

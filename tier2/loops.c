@@ -5,12 +5,13 @@
  * irreducible graphs. Guest blocks overlap, and regions are entered in the middle of loops, so
  * irreducible graphs and loops that share a header are common. For each header the innermost
  * natural loop is kept apart: its own back edges (inner) must not mix with others that come from
- * outside, or LLVM would see no loop. It is chunked when nothing in it is slow or ordered. */
+ * outside, or LLVM would see no loop. It is chunked when nothing in it is slow or ordered, and
+ * defers register writes to its exits when it is small. */
 #include "tier2/analysis.h"
 
 #include <string.h>
 
-enum { CHUNKED_LOOP_MAX_INSNS = 400 };
+enum { CHUNKED_LOOP_MAX_INSNS = 400, DEFERRING_LOOP_MAX_INSNS = 400 };
 
 enum visit { UNSEEN, ON_PATH, DONE };
 
@@ -184,20 +185,26 @@ static bool is_quick_block(const struct ir_block *block)
     return true;
 }
 
-/* Is the loop at hand worth a chunk: innermost, short and quick? */
-static bool is_loop_chunked(const struct search *search, int32_t header)
+/* IR instructions of the loop at hand; UINT32_MAX when it is not an innermost one. */
+static uint32_t innermost_length(const struct search *search, int32_t header)
 {
     uint32_t length = 0;
     for (uint32_t i = 0; i < search->length; i++) {
         if (!search->is_member[i])
             continue;
         if ((int32_t)i != header && search->nodes[i].is_header)
-            return false;
-        if (!is_quick_block(search->region->nodes[i].block))
-            return false;
+            return UINT32_MAX;
         length += search->region->nodes[i].block->length;
     }
-    return length <= CHUNKED_LOOP_MAX_INSNS;
+    return length;
+}
+
+static bool is_quick_loop(const struct search *search)
+{
+    for (uint32_t i = 0; i < search->length; i++)
+        if (search->is_member[i] && !is_quick_block(search->region->nodes[i].block))
+            return false;
+    return true;
 }
 
 static void examine_header(struct search *search, int32_t header, bool is_polling_chunked)
@@ -210,7 +217,12 @@ static void examine_header(struct search *search, int32_t header, bool is_pollin
         for (uint32_t j = 0; j < search->region->nodes[i].edge_count; j++)
             if (search->is_member[i] && is_back_edge_to(search, i, j, header))
                 search->nodes[i].inner_edges |= 1u << j;
-    search->nodes[header].is_chunked = is_polling_chunked && is_loop_chunked(search, header);
+    uint32_t length_insns = innermost_length(search, header);
+    search->nodes[header].is_chunked =
+        is_polling_chunked && length_insns <= CHUNKED_LOOP_MAX_INSNS && is_quick_loop(search);
+    for (uint32_t i = 0; i < search->length; i++)
+        if (search->is_member[i] && length_insns <= DEFERRING_LOOP_MAX_INSNS)
+            search->nodes[i].deferring = header;
 }
 
 void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
@@ -229,6 +241,8 @@ void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
         .dominator = arena_alloc(arena, length * sizeof(int32_t)),
         .is_member = arena_alloc(arena, length * sizeof(bool)),
     };
+    for (uint32_t i = 0; i < length; i++)
+        nodes[i].deferring = REGION_NO_NODE;
     find_back_edges(&search);
     find_dominators(&search);
     for (uint32_t i = 0; i < length; i++)

@@ -465,7 +465,7 @@ void lower_region(struct lowering *lower)
 
     lower_continue_at(lower, lower_new_block(lower, "entry"));
     lower->insn_count = counter_alloca(lower, lower->type.i64);
-    lower->heat = counter_alloca(lower, lower->type.i64);
+    lower->budget = counter_alloca(lower, lower->type.i64);
     lower->chunk = counter_alloca(lower, lower->type.i64);
     lower_init_regs(lower);
     lower_entry_poll(lower);

@@ -82,7 +82,7 @@ struct lowering {
     /* the function */
     LLVMValueRef vcpu, memory, pinned[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT];
     LLVMValueRef full_reg[IR_GUEST_REGS], narrow_reg[IR_GUEST_REGS]; /* allocas */
-    LLVMValueRef insn_count, heat, chunk, scratch;                   /* allocas */
+    LLVMValueRef insn_count, budget, chunk, scratch;                 /* allocas */
     struct node_blocks *blocks;
     uint64_t *slot_pcs;
     uint32_t slot_count;

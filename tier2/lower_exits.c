@@ -5,7 +5,10 @@
  * through its slot in the near data. A back edge polls on its way. */
 #include "tier2/lower.h"
 
-enum { POLLED_CHUNK_ITERATIONS = 256 };
+enum {
+    POLLED_CHUNK_ITERATIONS = 256,
+    POLL_BUDGET = 64, /* a power of two */
+};
 
 /* ---- counters that live in the function ---- */
 
@@ -24,12 +27,9 @@ static LLVMValueRef near_field(struct lowering *lower, size_t offset_bytes)
     return lower_at(lower, lower->near, offset_bytes);
 }
 
-/* Writes the function's own counters back, before every exit. */
+/* Writes the function's own counter back, before every exit. */
 static void flush_counters(struct lowering *lower)
 {
-    if (is_counting_heat(lower))
-        LLVMBuildStore(lower->builder, load_local(lower, lower->heat),
-                       near_field(lower, offsetof(struct region_near, heat)));
     if (!lower->options->is_counting_stats)
         return;
     size_t offset = offsetof(struct vcpu, counter) +
@@ -41,25 +41,20 @@ static void flush_counters(struct lowering *lower)
 
 /* ---- leaving to the exec loop ---- */
 
-void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason)
+static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc,
+                          LLVMValueRef reason)
 {
     lower_store_regs(lower, lower->dirty & live);
     flush_counters(lower);
     lower_store_vcpu(lower, pc, offsetof(struct vcpu, pc));
-    lower_store_vcpu(lower, lower_const32(lower, reason), offsetof(struct vcpu, exit_reason));
+    lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
     lower_tail_call(lower, live,
                     lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, thunk_leave)));
 }
 
-/* The request is made once per next_heat polls, whatever the exec loop does about it. */
-static void leave_promoting(struct lowering *lower, uint64_t live, LLVMValueRef pc)
+void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason)
 {
-    int64_t heat = lower->next_heat > 1024 ? lower->next_heat : 1024;
-    LLVMBuildStore(lower->builder, lower_const64(lower, (uint64_t)heat), lower->heat);
-    LLVMValueRef tb = LLVMBuildLoad2(lower->builder, lower->type.ptr,
-                                     near_field(lower, offsetof(struct region_near, tb)), "");
-    lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
-    lower_leave(lower, live, pc, VCPU_EXIT_PROMOTE_PC);
+    leave_because(lower, live, pc, lower_const32(lower, reason));
 }
 
 static void leave_trapping(struct lowering *lower, const struct ir_insn *insn)
@@ -78,26 +73,12 @@ LLVMBasicBlockRef lower_fault_landing(struct lowering *lower, uint64_t pc)
     return landing;
 }
 
-/* ---- heat and polls ---- */
-
-/* Counts one poll; i1: the heat has run out. */
-static LLVMValueRef count_heat(struct lowering *lower)
-{
-    LLVMValueRef heat = LLVMBuildSub(lower->builder, load_local(lower, lower->heat),
-                                     lower_const64(lower, 1), "");
-    LLVMBuildStore(lower->builder, heat, lower->heat);
-    return LLVMBuildICmp(lower->builder, LLVMIntSLT, heat, lower_const64(lower, 0), "");
-}
-
-static void promote_if(struct lowering *lower, LLVMValueRef is_due, uint64_t live, LLVMValueRef pc)
-{
-    LLVMBasicBlockRef promote = lower_new_block(lower, "promote");
-    LLVMBasicBlockRef stay = lower_new_block(lower, "stay");
-    lower_branch_unlikely(lower, is_due, promote, stay);
-    lower_continue_at(lower, promote);
-    leave_promoting(lower, live, pc);
-    lower_continue_at(lower, stay);
-}
+/* ---- heat and polls ----
+ *
+ * Loops count down to their next poll, all of a region in one counter (the budget) that is no
+ * memory: a back edge costs a decrement and a branch. Polling is cold code, one per header: it
+ * counts the region's heat, which is memory, by the iterations since. The time between two polls is
+ * bounded by POLL_BUDGET * POLLED_CHUNK_ITERATIONS iterations of an innermost loop. */
 
 /* Guest pc at which the function has been entered. */
 static LLVMValueRef entry_pc(struct lowering *lower)
@@ -107,42 +88,99 @@ static LLVMValueRef entry_pc(struct lowering *lower)
     return lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
 }
 
-/* Leaves with VCPU_EXIT_PC when work is pending, else goes on at `onwards`. */
-static void leave_if_pending(struct lowering *lower, LLVMValueRef pc, uint64_t live,
-                             LLVMBasicBlockRef onwards)
+/* Takes `count` from the heat, which it returns. */
+static LLVMValueRef count_heat(struct lowering *lower, uint64_t count)
+{
+    LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
+    LLVMValueRef heat = LLVMBuildLoad2(lower->builder, lower->type.i64, place, "");
+    heat = LLVMBuildSub(lower->builder, heat, lower_const64(lower, count), "");
+    LLVMBuildStore(lower->builder, heat, place);
+    return heat;
+}
+
+static LLVMValueRef is_negative(struct lowering *lower, LLVMValueRef number)
+{
+    return LLVMBuildICmp(lower->builder, LLVMIntSLT, number, lower_const64(lower, 0), "");
+}
+
+static LLVMValueRef is_work_pending(struct lowering *lower)
 {
     LLVMValueRef pending =
         lower_load_vcpu(lower, lower->type.i32, offsetof(struct vcpu, pending));
     LLVMSetVolatile(pending, 1);
-    LLVMValueRef is_pending =
-        LLVMBuildICmp(lower->builder, LLVMIntNE, pending, lower_const32(lower, 0), "");
-    LLVMBasicBlockRef leave = lower_new_block(lower, "pending");
-    lower_branch_unlikely(lower, is_pending, leave, onwards);
-    lower_continue_at(lower, leave);
-    lower_leave(lower, live, pc, VCPU_EXIT_PC);
+    return LLVMBuildICmp(lower->builder, LLVMIntNE, pending, lower_const32(lower, 0), "");
 }
 
+/* Leaves because of pending work, or for a promotion when `is_due` (NULL: never). The request is
+ * made once per next_heat polls, whatever the exec loop does about it. */
+static void leave_polled(struct lowering *lower, LLVMValueRef is_due, uint64_t live,
+                         LLVMValueRef pc)
+{
+    LLVMValueRef reason = lower_const32(lower, VCPU_EXIT_PC);
+    if (is_due) {
+        LLVMBuilderRef builder = lower->builder;
+        int64_t again = lower->next_heat > 1024 ? lower->next_heat : 1024;
+        LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
+        LLVMValueRef heat = LLVMBuildLoad2(builder, lower->type.i64, place, "");
+        heat = LLVMBuildSelect(builder, is_due, lower_const64(lower, (uint64_t)again), heat, "");
+        LLVMBuildStore(builder, heat, place);
+        LLVMValueRef tb = LLVMBuildLoad2(builder, lower->type.ptr,
+                                         near_field(lower, offsetof(struct region_near, tb)), "");
+        lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
+        reason = LLVMBuildSelect(builder, is_due, lower_const32(lower, VCPU_EXIT_PROMOTE_PC),
+                                 reason, "");
+    }
+    leave_because(lower, live, pc, reason);
+}
+
+/* Polls, and goes on at `onwards` when there is no reason to leave. heat: after counting, or NULL. */
+static void poll(struct lowering *lower, LLVMValueRef heat, uint64_t live, LLVMValueRef pc,
+                 LLVMBasicBlockRef onwards)
+{
+    LLVMValueRef is_due = heat ? is_negative(lower, heat) : NULL;
+    LLVMValueRef is_leaving = is_work_pending(lower);
+    if (is_due)
+        is_leaving = LLVMBuildOr(lower->builder, is_due, is_leaving, "");
+    LLVMBasicBlockRef leave = lower_new_block(lower, "leave");
+    lower_branch_unlikely(lower, is_leaving, leave, onwards);
+    lower_continue_at(lower, leave);
+    leave_polled(lower, is_due, live, pc);
+}
+
+/* The heat's low bits make the first budget: loops shorter than it are counted fairly then. */
 void lower_entry_poll(struct lowering *lower)
 {
-    LLVMValueRef pc = entry_pc(lower);
-    if (is_counting_heat(lower)) {
-        LLVMValueRef near = near_field(lower, offsetof(struct region_near, heat));
-        LLVMBuildStore(lower->builder, LLVMBuildLoad2(lower->builder, lower->type.i64, near, ""),
-                       lower->heat);
-        promote_if(lower, count_heat(lower), UINT64_MAX, pc);
-    }
     LLVMBasicBlockRef onwards = lower_new_block(lower, "");
-    leave_if_pending(lower, pc, UINT64_MAX, onwards);
+    LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, 1) : NULL;
+    LLVMValueRef budget = lower_const64(lower, POLL_BUDGET - 1);
+    if (heat)
+        budget = LLVMBuildAnd(lower->builder, heat, budget, "");
+    LLVMBuildStore(lower->builder, budget, lower->budget);
+    poll(lower, heat, UINT64_MAX, entry_pc(lower), onwards);
     lower_continue_at(lower, onwards);
 }
 
-/* Looks for pending work; without any goes on at `onwards`. */
-static void lower_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
-                       LLVMBasicBlockRef onwards)
+/* The cold part of a header's polls. */
+static void lower_header_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
+                              LLVMBasicBlockRef onwards)
 {
-    if (is_counting_heat(lower))
-        promote_if(lower, count_heat(lower), live, lower_const64(lower, block->guest_pc));
-    leave_if_pending(lower, lower_const64(lower, block->guest_pc), live, onwards);
+    LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, POLL_BUDGET) : NULL;
+    LLVMBuildStore(lower->builder, lower_const64(lower, POLL_BUDGET - 1), lower->budget);
+    poll(lower, heat, live, lower_const64(lower, block->guest_pc), onwards);
+}
+
+/* One iteration more: goes on at `onwards`, or at `cold` when a poll is due. */
+static void count_iteration(struct lowering *lower, LLVMBasicBlockRef cold,
+                            LLVMBasicBlockRef onwards)
+{
+    if (!lower->options->is_polling_counted && !is_counting_heat(lower)) {
+        lower_branch_unlikely(lower, is_work_pending(lower), cold, onwards);
+        return;
+    }
+    LLVMValueRef budget = LLVMBuildSub(lower->builder, load_local(lower, lower->budget),
+                                       lower_const64(lower, 1), "");
+    LLVMBuildStore(lower->builder, budget, lower->budget);
+    lower_branch_unlikely(lower, is_negative(lower, budget), cold, onwards);
 }
 
 /* Constants from outside must not be folded with plain floating point (plain.c). */
@@ -155,12 +193,12 @@ static void hide_floats(struct lowering *lower, const struct ir_block *block)
     lower_hide_floats(lower, read);
 }
 
-/* again: one more iteration; after a chunk of them the poll; enter: a chunk begins. */
+/* again: one more iteration; after a chunk of them, or by another back edge, maybe the poll; enter:
+ * a chunk begins. */
 static void lower_chunked_header(struct lowering *lower, const struct ir_block *block,
                                  const struct node_facts *facts, struct node_blocks *blocks)
 {
     LLVMBuilderRef builder = lower->builder;
-    LLVMBasicBlockRef poll = lower_new_block(lower, "poll");
     lower_continue_at(lower, blocks->enter);
     LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
     if (facts->is_plain_float)
@@ -172,9 +210,7 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
     LLVMBuildStore(builder, count, lower->chunk);
     LLVMValueRef is_full = LLVMBuildICmp(builder, LLVMIntEQ, count,
                                          lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
-    LLVMBuildCondBr(builder, is_full, poll, blocks->body);
-    lower_continue_at(lower, poll);
-    lower_poll(lower, block, facts->live_in, blocks->enter);
+    LLVMBuildCondBr(builder, is_full, blocks->outer, blocks->body);
 }
 
 static void lower_header(struct lowering *lower, uint32_t index)
@@ -182,6 +218,7 @@ static void lower_header(struct lowering *lower, uint32_t index)
     const struct node_facts *facts = &lower->facts->nodes[index];
     const struct ir_block *block = lower->region->nodes[index].block;
     struct node_blocks *blocks = &lower->blocks[index];
+    LLVMBasicBlockRef cold = lower_new_block(lower, "poll");
     lower->regs = facts->regs_in;
     lower->dirty = facts->dirty_in;
     blocks->again = lower_new_block(lower, "again");
@@ -191,10 +228,12 @@ static void lower_header(struct lowering *lower, uint32_t index)
         lower_chunked_header(lower, block, facts, blocks);
     } else {
         lower_continue_at(lower, blocks->again);
-        lower_poll(lower, block, facts->live_in, blocks->body);
+        count_iteration(lower, cold, blocks->body);
     }
     lower_continue_at(lower, blocks->outer);
-    lower_poll(lower, block, facts->live_in, blocks->enter);
+    count_iteration(lower, cold, blocks->enter);
+    lower_continue_at(lower, cold);
+    lower_header_poll(lower, block, facts->live_in, blocks->enter);
 }
 
 void lower_node_entries(struct lowering *lower)
@@ -293,9 +332,17 @@ static LLVMBasicBlockRef entry_of_edge(const struct lowering *lower, const struc
     return from->back_edges >> number & 1 ? blocks->outer : blocks->enter;
 }
 
+/* The registers to store on the way. */
+static uint64_t stored_on(const struct lowering *lower, const struct region_edge *edge)
+{
+    return lower->dirty & ~edge_keeps(lower->facts, lower->node_index, edge->node) &
+           lower->facts->nodes[edge->node].live_in;
+}
+
 static void follow(struct lowering *lower, const struct region_edge *edge)
 {
     struct repairs repairs = repairs_for(lower, edge);
+    lower_store_regs(lower, stored_on(lower, edge));
     lower_clean_regs(lower, repairs.clean);
     lower_widen_regs(lower, repairs.widen);
     LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
@@ -315,7 +362,7 @@ static void continue_at_pc(struct lowering *lower, uint64_t pc)
 static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct region_edge *edge)
 {
     struct repairs repairs = repairs_for(lower, edge);
-    if (!repairs.clean && !repairs.widen)
+    if (!repairs.clean && !repairs.widen && !stored_on(lower, edge))
         return entry_of_edge(lower, edge);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
     LLVMBasicBlockRef side = lower_new_block(lower, "edge");
@@ -332,12 +379,25 @@ void lower_op_exit_direct(struct lowering *lower, const struct ir_insn *insn)
     continue_at_pc(lower, insn->imm);
 }
 
+/* Stores what neither the edge nor the rest of the block may keep: once, before they part. */
+static void store_before(struct lowering *lower, const struct region_edge *edge, uint64_t live_after)
+{
+    if (lower->facts->nodes[lower->node_index].deferring != REGION_NO_NODE)
+        return;
+    uint64_t kept = edge_keeps(lower->facts, lower->node_index, edge->node);
+    uint64_t live = lower->facts->nodes[edge->node].live_in | live_after;
+    lower_store_regs(lower, lower->dirty & ~kept & live);
+    lower->dirty &= kept;
+}
+
 void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
 {
     LLVMValueRef taken = lower_bit(lower, insn->a);
     const struct region_edge *edge = edge_to(lower, insn->imm);
     LLVMBasicBlockRef onwards = lower_new_block(lower, "");
     if (edge) {
+        store_before(lower, edge,
+                     region_live_after(lower->facts, lower->node, lower_ref(lower, insn)));
         LLVMBuildCondBr(lower->builder, taken, block_for_edge(lower, edge), onwards);
     } else {
         LLVMBasicBlockRef leave = lower_new_block(lower, "exit");
@@ -370,6 +430,7 @@ static void try_guesses(struct lowering *lower, LLVMValueRef pc)
         const struct region_edge *edge = &lower->node->edges[i];
         if (!edge->is_guess || edge->node == REGION_NO_NODE)
             continue;
+        store_before(lower, edge, UINT64_MAX);
         LLVMBasicBlockRef onwards = lower_new_block(lower, "");
         LLVMValueRef is_match = LLVMBuildICmp(lower->builder, LLVMIntEQ, pc,
                                               lower_const64(lower, edge->pc), "");

@@ -12,7 +12,8 @@
     FEATURE(regions, "tier 2 compiles whole regions rather than single blocks")                    \
     FEATURE(superinstructions, "one handler for common pairs of operations (tier 0)")              \
     FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \
-    FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 2)")
+    FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 3)")                    \
+    FEATURE(counted_polls, "other loops poll every 64 iterations (tier 3)")
 
 enum feature {
 #define FEATURE(name, text) FEATURE_##name,
