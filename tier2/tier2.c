@@ -170,6 +170,8 @@ static void publish_entries(const struct tier_job *job, const struct entries *en
 {
     const struct region_node *dispatch = &job->region->nodes[0];
     for (uint32_t i = 0; i < dispatch->edge_count; i++) {
+        if (entries->tb[i]->tier > (int)job->level)
+            continue; /* another region serves it better */
         struct tb_code *code = tb_code_new(job->cache, entries->tb[i], job->level);
         code->start = entries->code[i];
         code->size_bytes = ENTRY_CODE_BYTES;

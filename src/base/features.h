@@ -13,6 +13,7 @@
     FEATURE(superinstructions, "one handler for common pairs of operations (tier 0)")              \
     FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \
     FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 3)")                    \
+    FEATURE(extension, "a region gets more entries where code keeps coming back (tier 2)")          \
     FEATURE(counted_polls, "other loops poll every 64 iterations (tier 3)")
 
 enum feature {

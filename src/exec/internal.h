@@ -46,6 +46,7 @@ struct compile_job {
     struct compile_job *next;
     struct arena arena;           /* owns the region */
     struct tier_job tier_job;
+    struct tb *asker;             /* whose heat asked for it: the root, or an entry to be */
     uint64_t flushes;             /* of the cache when the region was formed: TB records it knows
                                      are gone when that has changed */
     uint32_t covered_count;       /* TBs whose requested_tier this job set */

@@ -20,6 +20,7 @@ enum {
     MAX_QUEUE_LENGTH = 64,
     COMPILE_THREAD_NICE = 5,
     MAX_DEFERRALS = 4,
+    MAX_EXTENSIONS = 3, /* of one region by further entries */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
 };
 
@@ -77,18 +78,57 @@ static bool has_profile(const struct exec *exec)
  * its own is put off a few times. Lock held. */
 static bool is_deferred(struct exec *exec, const struct compile_job *job)
 {
-    struct tb *tb = job->tier_job.tb;
-    if (job->tier_job.level != TB_TIER_2 || !has_profile(exec) || tb->is_callee ||
-        job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
+    struct tb *tb = job->asker;
+    if (tb != job->tier_job.tb || tb->entries || job->tier_job.level != TB_TIER_2 ||
+        !has_profile(exec) || tb->is_callee || job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
         return false;
     tb->deferrals++;
     return true;
 }
 
+/* The root to whose region the block is to be added as another entry, or NULL. Lock held. */
+static struct tb *region_to_extend(struct exec *exec, struct tb *tb)
+{
+    struct tb *root = tb->region_root;
+    if (!root || root == tb || root->tier < TB_TIER_2 || root->requested_tier != TB_TIER_NONE ||
+        !exec_has(exec, FEATURE_extension))
+        return NULL;
+    if (!root->entries)
+        root->entries = arena_zalloc(&exec->cache->arena, sizeof *root->entries);
+    struct tb_entries *entries = root->entries;
+    if (entries->extensions == MAX_EXTENSIONS || entries->count == TB_MAX_ENTRIES)
+        return NULL;
+    entries->extensions++;
+    entries->pc[entries->count++] = tb->pc;
+    return root;
+}
+
+/* Counts in tier 1 start again, so that blocks are found that run there all the same. Lock held. */
+static void settle_region(struct exec *exec, const struct compile_job *job)
+{
+    const struct ir_region *region = job->tier_job.region;
+    for (uint32_t i = region->is_dispatching; i < region->length; i++) {
+        const struct region_node *node = &region->nodes[i];
+        struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
+        if (!tb || node->context != 0)
+            continue;
+        tb->region_root = job->tier_job.tb;
+        if (tb->tier == TB_TIER_1)
+            atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1),
+                                  memory_order_relaxed);
+    }
+}
+
 /* Lock held. */
-static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tier level,
+static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_tier level,
                                    bool is_profiled)
 {
+    struct tb *tb = asker;
+    struct tb *root = is_profiled && level == TB_TIER_2 ? region_to_extend(exec, asker) : NULL;
+    if (root) {
+        tb = root;
+        level = (enum tb_tier)root->tier;
+    }
     struct compile_job *job = calloc(1, sizeof *job);
     CHECK(job, "out of memory");
     arena_init(&job->arena);
@@ -97,6 +137,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *tb, enum tb_tie
     if (is_cold && max_insns > COLD_REGION_INSNS)
         max_insns = COLD_REGION_INSNS;
     struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled, max_insns);
+    job->asker = asker;
     job->flushes = exec->cache->stats.flushes;
     job->tier_job = (struct tier_job){
         .cache = exec->cache,
@@ -134,12 +175,14 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
     if (status == STATUS_OK) {
         stats->compiled++;
         stats->guest_insns += job->tier_job.region->guest_length;
+        if (exec->cache->stats.flushes == job->flushes)
+            settle_region(exec, job);
         if (exec->cache->stats.flushes == job->flushes && job->tier_job.tb->code[level])
             stats->code_bytes += job->tier_job.tb->code[level]->size_bytes;
     } else if (status != STATUS_STALE) {
         stats_failure(exec, level, err->text);
         if (exec->cache->stats.flushes == job->flushes)
-            job->tier_job.tb->failed_tier = (int8_t)level;
+            job->asker->failed_tier = (int8_t)level;
     }
 }
 

@@ -5,7 +5,9 @@
  * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
  * call's return address; its calls queue up behind the others.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
- * region, so that a loop with such a call is one region and not one for each call.
+ * region, so that a loop with such a call is one region and not one for each call. When code keeps
+ * coming back to some block of a region by another way (a call that was followed and left it), the
+ * root remembers that block, and the region is made again with more entries.
  * With a profile (the heat that tier 1 counted) blocks that ran rarely are left out: the exits to
  * them leave the region. Invariant: nodes[0] is the entry, or the dispatch to the
  * entries; every (pc, context) appears once. */
@@ -24,6 +26,7 @@ enum {
     MAX_CALLEE_INSNS = 150,
     MAX_CALLEE_BLOCKS = 40,
     COLD_FRACTION = 32, /* blocks that ran less than the threshold / 32 stay out */
+    MISSED_FRACTION = 8, /* blocks that ran more than the threshold / 8 outside their region */
 };
 
 /* A followed call: where it returns to, and from which context it was made. */
@@ -56,14 +59,22 @@ struct former {
     uint32_t entry_count;
 };
 
-/* Executions that tier 1 has counted for the TB; those of higher tiers were hot before. */
+static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb)
+{
+    int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
+    int32_t initial = promote_initial_heat(exec, TB_TIER_1);
+    return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
+}
+
+/* Executions that tier 1 has counted for the TB; those of higher tiers and of blocks that some
+ * region has were hot before. */
 static uint32_t executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
-    int32_t initial = promote_initial_heat(exec, TB_TIER_1);
-    return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
+    if (tb->region_root)
+        return UINT32_MAX;
+    return executions_in_tier1(exec, tb);
 }
 
 /* Would code at pc run often enough, measured by the entry's own count, to pay for its compile? */
@@ -227,19 +238,27 @@ static void follow_jump(struct former *former, struct region_node *node)
         add_edge(node, observed->pc[i], reach(former, observed->pc[i], node->context), true);
 }
 
+static bool is_entry(const struct former *former, int32_t node)
+{
+    for (uint32_t i = 0; i < former->entry_count; i++)
+        if (former->entries[i] == node)
+            return true;
+    return false;
+}
+
+static void add_entry(struct former *former, int32_t node)
+{
+    if (node != REGION_NO_NODE && former->entry_count < REGION_MAX_EDGES &&
+        !is_entry(former, node))
+        former->entries[former->entry_count++] = node;
+}
+
 /* Where a call that leaves the region comes back. Calls of calls come back to their caller, which
  * is not in the region in that context. */
 static void add_return_entry(struct former *former, uint32_t context, uint64_t return_pc)
 {
-    if (context != 0 || former->entry_count == REGION_MAX_EDGES)
-        return;
-    int32_t node = reach(former, return_pc, context);
-    if (node == REGION_NO_NODE)
-        return;
-    for (uint32_t i = 0; i < former->entry_count; i++)
-        if (former->entries[i] == node)
-            return;
-    former->entries[former->entry_count++] = node;
+    if (context == 0)
+        add_entry(former, reach(former, return_pc, context));
 }
 
 /* Queues a call; what follows it in its own function is reached at once. */
@@ -351,6 +370,20 @@ static void follow_all(struct former *former)
     }
 }
 
+/* Blocks that ran in tier 1 although a region with this root has them: entries of this one. */
+static void add_missed_entries(struct former *former, const struct tb *root)
+{
+    const struct ir_region *region = former->region;
+    uint32_t often = former->exec->config.threshold[TB_TIER_2] / MISSED_FRACTION;
+    for (uint32_t i = former->first; i < region->length; i++) {
+        const struct region_node *node = &region->nodes[i];
+        const struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, region->mode);
+        if (node->context == 0 && tb && tb->region_root == root && tb->tier == TB_TIER_1 &&
+            executions_in_tier1(former->exec, tb) > often)
+            add_entry(former, (int32_t)i);
+    }
+}
+
 static bool is_looping(const struct ir_region *region)
 {
     for (uint32_t i = 1; i < region->length; i++)
@@ -381,8 +414,13 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     region->length = 2;
     region->guest_length = region->nodes[1].block->guest_length;
     former->entries[former->entry_count++] = 1;
-    if (exec_has(exec, FEATURE_regions))
+    if (exec_has(exec, FEATURE_regions)) {
+        for (uint32_t i = 0; tb->entries && i < tb->entries->count; i++)
+            add_entry(former, reach(former, tb->entries->pc[i], 0));
         follow_all(former);
+        if (tb->entries)
+            add_missed_entries(former, tb);
+    }
     region->is_looping = is_looping(region);
     if (former->entry_count > 1)
         make_dispatch(former);

@@ -235,6 +235,8 @@ void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
     struct tb *tb = code->tb;
     if (tb->tier != TB_TIER_NONE)
         cache->stats.swaps++;
+    if (tb->code[code->tier] && code->tier != TB_TIER_0)
+        patch_entry_slot(cache, tb->code[code->tier]->start, entry);
     tb->code[code->tier] = code;
     tb->tier = (int8_t)code->tier;
     if (code->tier != TB_TIER_0)

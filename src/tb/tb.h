@@ -66,6 +66,15 @@ struct tb_observed {
     uint64_t pc[TB_MAX_OBSERVED];
 };
 
+/* Where regions with some root are entered besides: code went there often although the region has
+ * these blocks. */
+enum { TB_MAX_ENTRIES = 8 };
+struct tb_entries {
+    uint32_t count;
+    uint32_t extensions; /* times that entries were added */
+    uint64_t pc[TB_MAX_ENTRIES];
+};
+
 struct tb {
     _Atomic(const void *) entry;       /* X address; written under the lock, read by anyone */
     uint64_t pc;                       /* constant; at offset 8, generated code compares it */
@@ -86,6 +95,9 @@ struct tb {
     uint32_t guest_size_bytes;         /* once translated */
     uint32_t guest_length;
     struct tb_observed *observed;      /* NULL until an indirect exit was looked up */
+    struct tb *region_root;            /* of the latest region that has this block in its own
+                                          function, or NULL */
+    struct tb_entries *entries;        /* of the regions with this root, or NULL */
 };
 #define TB_OFFSET_ENTRY 0
 #define TB_OFFSET_PC 8
