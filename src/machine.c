@@ -39,6 +39,7 @@ struct tiercel_machine {
     struct exec *exec;
     struct linux_process *process;
     struct vcpu *vcpu;
+    uint64_t load_bias; /* of the program */
     char exec_path[PATH_MAX];
     char tier2_module[PATH_MAX]; /* empty: not there */
 };
@@ -231,6 +232,7 @@ static enum status create_parts(tiercel_machine *machine, const char *path, int 
     status = loader_load(machine->space, &guest_riscv64, path, &image, ret_errno, err);
     if (status != STATUS_OK)
         return status;
+    machine->load_bias = image.load_bias;
     space_set_brk_start(machine->space, image.brk_start);
     if (!realpath(path, machine->exec_path))
         snprintf(machine->exec_path, sizeof machine->exec_path, "%s", path);
@@ -310,6 +312,31 @@ tiercel_status tiercel_run(tiercel_machine *machine, tiercel_exit *ret_exit, cha
     ret_exit->is_signal = end->is_signal;
     ret_exit->status = end->status;
     snprintf(ret_exit->message, sizeof ret_exit->message, "%s", end->message);
+    return TIERCEL_OK;
+}
+
+tiercel_status tiercel_translate(tiercel_machine *machine, tiercel_translation *ret_translation,
+                                 char *message, size_t message_size)
+{
+    struct error err = {0};
+    struct exec_translation translation;
+    uint64_t start, end;
+    enum status status = loader_code_range(machine->exec_path, machine->load_bias, &start, &end, &err);
+    if (status == STATUS_OK)
+        status = exec_translate_range(machine->exec, machine->vcpu, start, end, &translation, &err);
+    if (status != STATUS_OK) {
+        snprintf(message, message_size, "%s", err.text);
+        return public_status(status, 0);
+    }
+    *ret_translation = (tiercel_translation){
+        .blocks = translation.blocks,
+        .guest_insns = translation.guest_insns,
+        .code_bytes = translation.code_bytes,
+        .time_ns = translation.time_ns,
+        .decode_ns = translation.stage_ns[EXEC_STAGE_DECODE],
+        .opt_ns = translation.stage_ns[EXEC_STAGE_OPT],
+        .compile_ns = translation.stage_ns[EXEC_STAGE_COMPILE],
+    };
     return TIERCEL_OK;
 }
 

@@ -84,6 +84,18 @@ TIERCEL_API tiercel_status tiercel_create(const tiercel_config *config, const ch
 /* Runs the guest to its end on the calling thread. */
 TIERCEL_API tiercel_status tiercel_run(tiercel_machine *machine, tiercel_exit *ret_exit,
                                        char *message, size_t message_size);
+/* What tiercel_translate did. */
+typedef struct tiercel_translation {
+    uint64_t blocks, guest_insns, code_bytes;
+    uint64_t time_ns; /* wall time, everything included */
+    uint64_t decode_ns, opt_ns, compile_ns; /* stages of it; 0 unless is_counting, which slows */
+} tiercel_translation;
+
+/* Translates all code of the program, in the tier that blocks start in, without running it. A machine
+ * is translated or run, not both. */
+TIERCEL_API tiercel_status tiercel_translate(tiercel_machine *machine,
+                                             tiercel_translation *ret_translation, char *message,
+                                             size_t message_size);
 /* Writes statistics gathered so far: readable text, or JSON (docs/stats.md has the schema). */
 TIERCEL_API void tiercel_write_stats(tiercel_machine *machine, FILE *out, bool is_json);
 TIERCEL_API void tiercel_destroy(tiercel_machine **machine);

@@ -6,6 +6,7 @@
 #include "include/tiercel/tiercel.h"
 #include "src/cli/options.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,31 @@ static bool write_stats(tiercel_machine *machine, const struct cli_options *opti
     return true;
 }
 
+static void print_stage(const char *name, uint64_t time_ns, const tiercel_translation *translation)
+{
+    printf("%-17s %12.1f\n", name, (double)time_ns / (double)translation->guest_insns);
+}
+
+/* --translate-only: one figure a line. The stages are known, and cost time, with --stats. */
+static tiercel_status translate(tiercel_machine *machine, bool has_stages, char *message,
+                                size_t message_size)
+{
+    tiercel_translation translation;
+    tiercel_status status = tiercel_translate(machine, &translation, message, message_size);
+    if (status != TIERCEL_OK)
+        return status;
+    printf("blocks            %12" PRIu64 "\n", translation.blocks);
+    printf("guest insns       %12" PRIu64 "\n", translation.guest_insns);
+    printf("code bytes        %12" PRIu64 "\n", translation.code_bytes);
+    print_stage("ns per insn", translation.time_ns, &translation);
+    if (has_stages) {
+        print_stage("decode ns", translation.decode_ns, &translation);
+        print_stage("optimise ns", translation.opt_ns, &translation);
+        print_stage("compile ns", translation.compile_ns, &translation);
+    }
+    return TIERCEL_OK;
+}
+
 static _Noreturn void run(const struct cli_options *options)
 {
     char message[512];
@@ -77,8 +103,10 @@ static _Noreturn void run(const struct cli_options *options)
         fprintf(stderr, "tiercel: %s\n", message);
         leave(status_of(status));
     }
-    tiercel_exit end;
-    status = tiercel_run(machine, &end, message, sizeof message);
+    tiercel_exit end = {0};
+    status = options->is_translating
+                 ? translate(machine, options->is_stats, message, sizeof message)
+                 : tiercel_run(machine, &end, message, sizeof message);
     bool is_written = write_stats(machine, options);
     if (status != TIERCEL_OK) {
         fprintf(stderr, "tiercel: %s\n", message);

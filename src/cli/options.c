@@ -132,6 +132,12 @@ static bool apply_dump_filter(struct cli_options *options, const char *value)
 {
     return parse_number(value, UINT64_MAX, &options->config.dump_pc);
 }
+static bool apply_translate_only(struct cli_options *options, const char *value)
+{
+    (void)value;
+    options->is_translating = true;
+    return true;
+}
 static bool apply_strace(struct cli_options *options, const char *value)
 {
     (void)value;
@@ -226,7 +232,10 @@ static const struct option_row rows[] = {
     {"--deterministic", ARGUMENT_NONE, apply_deterministic, NULL,
      "equal runs give equal statistics: compile at the exact count"},
     {"--stats", ARGUMENT_OPTIONAL, apply_stats, "json[:FILE]", "statistics at the end, on stderr"},
-    {"--dump", ARGUMENT_NEEDED, apply_dump, "KIND,...", "print decode, ir, opt, x64, llvm, asm, registers"},
+    {"--translate-only", ARGUMENT_NONE, apply_translate_only, NULL,
+     "translate all code of the program, run nothing, print the cost"},
+    {"--dump", ARGUMENT_NEEDED, apply_dump, "KIND,...",
+     "print decode, ir, opt, x64, llvm, asm, registers"},
     {"--dump-filter", ARGUMENT_NEEDED, apply_dump_filter, "PC", "only blocks that contain this pc"},
     {"--strace", ARGUMENT_NONE, apply_strace, NULL, "print system calls on stderr"},
     {"--opt", ARGUMENT_NEEDED, apply_opt, "LIST", "optimiser passes: -NAME,+NAME, all, none"},

@@ -10,6 +10,7 @@ struct cli_options {
     int argc;
     const char *const *argv;
     bool is_stats, is_stats_json;
+    bool is_translating; /* translate everything, run nothing */
     const char *stats_file; /* NULL: stderr */
 };
 

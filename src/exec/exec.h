@@ -98,6 +98,22 @@ void exec_vcpu_destroy(struct vcpu **vcpu);
  * when mode EXEC_TIER2 has no LLVM tier, STATUS_REJECTED when it cannot compile a block. */
 enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err);
 
+/* The stages of a translation in tiers 0 and 1: guest code to IR, the passes, and the tier's own
+ * work with publication. */
+enum exec_stage { EXEC_STAGE_DECODE, EXEC_STAGE_OPT, EXEC_STAGE_COMPILE, EXEC_STAGE_COUNT };
+
+/* What exec_translate_range did. */
+struct exec_translation {
+    uint64_t blocks, guest_insns, code_bytes;
+    uint64_t time_ns;                    /* wall time, everything included */
+    uint64_t stage_ns[EXEC_STAGE_COUNT]; /* 0 unless is_counting, which also makes it slower */
+};
+
+/* Translates all code in guest addresses [start, end) for vcpu's FP mode without running it. Blocks
+ * that begin at jump destinations overlap others, as they do in a run. Errors as exec_run. */
+enum status exec_translate_range(struct exec *exec, struct vcpu *vcpu, uint64_t start, uint64_t end,
+                                 struct exec_translation *ret_translation, struct error *err);
+
 /* Tells the engine that the guest has (or no longer has) a handler for SIGSEGV or SIGBUS, so that
  * faults must be precise in every tier from now on. */
 void exec_set_precise_faults(struct exec *exec, bool is_precise);

@@ -77,6 +77,7 @@ struct exec {
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];
     struct compile_queue queue;
+    uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     uint64_t start_time_ns;
 };
 
@@ -86,6 +87,11 @@ static inline bool exec_has(const struct exec *exec, enum feature feature)
 }
 
 uint64_t exec_time_ns(void);
+/* The host's time stamp counter: cheap enough to be read several times a block. */
+static inline uint64_t exec_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
 
 /* translate.c: the TB at vcpu->pc with code that can run it, or NULL with *ret_status set. Flushes
  * the cache when it is full. */

@@ -106,11 +106,23 @@ struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, stru
     return block;
 }
 
+/* Adds the time since *ticks to a stage. Lock held. */
+static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
+{
+    if (!exec->config.is_counting)
+        return;
+    uint64_t now = exec_ticks();
+    exec->stage_ticks[stage] += now - *ticks;
+    *ticks = now;
+}
+
 /* Translates for a TB, with the dumps that were asked for. */
 static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, uint64_t pc,
                                           uint32_t mode)
 {
+    uint64_t ticks = exec_ticks();
     struct ir_block *block = translate_ir(exec, arena, pc, mode);
+    end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
         FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, pc, block->guest_size_bytes);
         if (out)
@@ -118,6 +130,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
         dump_ir(exec, block, EXEC_DUMP_IR, "ir");
     }
     block = translate_optimise(exec, arena, block);
+    end_stage(exec, EXEC_STAGE_OPT, &ticks);
     if (exec->config.dump)
         dump_ir(exec, block, EXEC_DUMP_OPT, "opt");
     return block;
@@ -200,7 +213,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     tb->guest_size_bytes = block->guest_size_bytes;
     tb->guest_length = block->guest_length;
     atomic_store_explicit(&tb->heat, promote_initial_heat(exec, level), memory_order_relaxed);
+    uint64_t ticks = exec_ticks();
     enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
+    end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (status != STATUS_OK)
         return status;
     if (block->guest_size_bytes)

@@ -21,6 +21,11 @@ struct loader_image {
 enum status loader_load(struct space *space, const struct guest_isa *isa, const char *path,
                         struct loader_image *ret_image, int *ret_errno, struct error *err);
 
+/* Guest addresses of the executable at `path` from the first to the last of its sections that hold
+ * code; of its executable segments when it has no section headers. */
+enum status loader_code_range(const char *path, uint64_t load_bias, uint64_t *ret_start,
+                              uint64_t *ret_end, struct error *err);
+
 struct loader_stack_request {
     const char *exec_path; /* AT_EXECFN */
     int argc;
