@@ -121,14 +121,17 @@ static _Noreturn void run(const struct cli_options *options)
 
 int main(int argc, char **argv)
 {
-    static struct cli_options options;
+    struct cli_options options;
+    int status = STATUS_USAGE;
     switch (cli_parse(argc, argv, &options)) {
     case CLI_RUN:
         run(&options);
     case CLI_DONE:
-        return 0;
+        status = 0;
+        break;
     case CLI_USAGE_ERROR:
         break;
     }
-    return STATUS_USAGE;
+    cli_options_fini(&options);
+    return status;
 }

@@ -173,50 +173,48 @@ static bool apply_region_insns(struct cli_options *options, const char *value)
 
 /* ---- the guest's environment ---- */
 
-static const char **environment;
-static size_t environment_count;
-
-static void copy_environment(void)
+static void copy_environment(struct cli_options *options)
 {
-    while (environ[environment_count])
-        environment_count++;
-    environment = calloc(environment_count + 1, sizeof *environment);
-    if (!environment)
+    while (environ[options->environment_count])
+        options->environment_count++;
+    size_t size_bytes = (options->environment_count + 1) * sizeof *options->environment;
+    options->environment = malloc(size_bytes);
+    if (!options->environment)
         abort();
-    memcpy(environment, environ, environment_count * sizeof *environment);
+    memcpy(options->environment, environ, size_bytes);
 }
 
-static void unset_variable(const char *name, size_t length)
+static void unset_variable(struct cli_options *options, const char *name, size_t length)
 {
+    const char **variables = options->environment;
     size_t kept = 0;
-    for (size_t i = 0; i < environment_count; i++)
-        if (strncmp(environment[i], name, length) != 0 || environment[i][length] != '=')
-            environment[kept++] = environment[i];
-    environment_count = kept;
-    environment[kept] = NULL;
+    for (size_t i = 0; i < options->environment_count; i++)
+        if (strncmp(variables[i], name, length) != 0 || variables[i][length] != '=')
+            variables[kept++] = variables[i];
+    options->environment_count = kept;
+    variables[kept] = NULL;
 }
 
 static bool apply_set_variable(struct cli_options *options, const char *value)
 {
-    (void)options;
     const char *equals = strchr(value, '=');
     if (!equals || equals == value)
         return complain("-E takes NAME=VALUE, not '%s'", value);
-    unset_variable(value, (size_t)(equals - value));
-    environment = realloc(environment, (environment_count + 2) * sizeof *environment);
-    if (!environment)
+    unset_variable(options, value, (size_t)(equals - value));
+    options->environment = realloc(options->environment, (options->environment_count + 2) *
+                                                             sizeof *options->environment);
+    if (!options->environment)
         abort();
-    environment[environment_count++] = value;
-    environment[environment_count] = NULL;
+    options->environment[options->environment_count++] = value;
+    options->environment[options->environment_count] = NULL;
     return true;
 }
 
 static bool apply_unset_variable(struct cli_options *options, const char *value)
 {
-    (void)options;
     if (!*value || strchr(value, '='))
         return complain("-U takes a NAME, not '%s'", value);
-    unset_variable(value, strlen(value));
+    unset_variable(options, value, strlen(value));
     return true;
 }
 
@@ -303,7 +301,7 @@ enum cli_result cli_parse(int argc, char **argv, struct cli_options *options)
 {
     *options = (struct cli_options){0};
     tiercel_config_init(&options->config);
-    copy_environment();
+    copy_environment(options);
     int index = 1;
     for (; index < argc && argv[index][0] == '-' && argv[index][1]; index++) {
         if (strcmp(argv[index], "--") == 0) {
@@ -333,6 +331,12 @@ enum cli_result cli_parse(int argc, char **argv, struct cli_options *options)
     options->program = argv[index];
     options->argc = argc - index;
     options->argv = (const char *const *)(argv + index);
-    options->config.environment = environment;
+    options->config.environment = options->environment;
     return CLI_RUN;
+}
+
+void cli_options_fini(struct cli_options *options)
+{
+    free(options->environment);
+    *options = (struct cli_options){0};
 }

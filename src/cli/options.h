@@ -4,8 +4,11 @@
 
 #include "include/tiercel/tiercel.h"
 
+/* Owner: the caller; cli_options_fini. Texts point into argv and the environment. */
 struct cli_options {
     tiercel_config config;
+    const char **environment; /* of the guest, NULL terminated */
+    size_t environment_count;
     const char *program;
     int argc;
     const char *const *argv;
@@ -19,5 +22,7 @@ enum cli_result { CLI_RUN, CLI_DONE, CLI_USAGE_ERROR };
 /* Parses argv. --help and --version are answered on stdout (CLI_DONE); a mistake is told with a
  * usage line on stderr. The environment of the guest is tiercel's own with -E and -U applied. */
 enum cli_result cli_parse(int argc, char **argv, struct cli_options *ret_options);
+/* To be called whatever cli_parse gave. */
+void cli_options_fini(struct cli_options *options);
 
 #endif

@@ -4,6 +4,7 @@
 #include "src/base/bits.h"
 #include "src/base/check.h"
 #include "src/ir/fp.h"
+#include "src/tb/abi.h"
 
 #include <string.h>
 
@@ -210,11 +211,11 @@ static bool run_effect(struct run *run, ir_ref ref, uint64_t a, uint64_t b)
         *value = guest->frm;
         return false;
     case IR_set_frm: {
-        bool was_dynamic = guest->frm <= IR_RM_RUP;
+        uint32_t old_mode = tb_mode_of_frm(guest->frm);
         guest->frm = a & 7;
-        *value = was_dynamic != (guest->frm <= IR_RM_RUP) || guest->frm > IR_RM_RUP;
-        if (guest->frm <= IR_RM_RUP)
-            fp_write_mxcsr(fp_mxcsr_with_rounding(fp_read_mxcsr(), guest->frm));
+        *value = tb_mode_of_frm(guest->frm) != old_mode;
+        uint32_t rounding = tb_mode_of_frm(guest->frm) == 0 ? guest->frm : IR_RM_RNE;
+        fp_write_mxcsr(fp_mxcsr_with_rounding(fp_read_mxcsr(), rounding));
         return false;
     }
     case IR_exit_direct:

@@ -1,0 +1,33 @@
+/* IR as text: ir_text.h. */
+#include "tests/fuzz/ir_text.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *print_ir(const struct ir_block *block)
+{
+    char *text = NULL;
+    size_t size_bytes;
+    FILE *out = open_memstream(&text, &size_bytes);
+    if (!out)
+        abort();
+    ir_print(out, block);
+    fclose(out);
+    return text;
+}
+
+void check_ir_text(struct arena *arena, const struct ir_block *block)
+{
+    struct ir_block *parsed;
+    struct error err;
+    char *text = print_ir(block);
+    if (ir_parse(text, arena, &parsed, &err) || ir_verify(parsed, &err))
+        fuzz_found("%s in\n%s", err.text, text);
+    char *again = print_ir(parsed);
+    if (strcmp(text, again) != 0)
+        fuzz_found("printed\n%sread as\n%s", text, again);
+    free(again);
+    free(text);
+}
