@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Completes instruction cases (case.h) by running them under qemu-riscv64.
+"""Completes instruction cases (case.h) by running them under qemu-riscv64, or checks them.
 
 usage: derive.py < lines > cases
+       derive.py --check FILE...
 
 Each input line is the left side of a case, "INSTRUCTIONS : INPUTS"; what follows "=>" is replaced
-by what qemu's registers, flags and memory show afterwards. Other lines are copied. A development
-tool: results that the manual leaves no doubt about should be compared with the manual. Needs
-qemu-riscv64 and riscv64-linux-gnu-gcc."""
+by what qemu's registers, flags and memory show afterwards. Other lines are copied. Results that the
+manual leaves no doubt about should be compared with the manual.
+
+With --check all cases of the files must end under qemu as they say; each that does not is printed.
+EXCEPTIONS names what qemu cannot confirm. Exit status: 0 all confirmed, 1 not, 77 no qemu or no
+compiler here. Needs qemu-riscv64 and riscv64-linux-gnu-gcc."""
 
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -18,6 +23,14 @@ MEM_BYTES = 64
 FLAG_NAMES = ["NX", "UF", "OF", "DZ", "NV"]
 PLACES = ["", "mem", "at", "next", "taken", "back"]
 TRAPS = {5: "breakpoint", 4: "illegal", 11: "access", 7: "misaligned"}
+
+# What qemu 7.2 does not do as the RISC-V Unprivileged ISA 20240411 says, or cannot show: a pattern
+# that the line matches, and why.
+EXCEPTIONS = [
+    (r"\becall\b", "qemu carries the system call out"),
+    (r"\bsc\.[wd] .*=mem\+2 => trap=misaligned", "14.2: it traps; qemu looks for the reservation first"),
+    (r"\bctzw .*=0x[18]0+ => x\d+=32", "28.4.3: only the low word counts; qemu sees the whole"),
+]
 
 DRIVER = r"""
 #include <signal.h>
@@ -140,24 +153,40 @@ def parse_value(text):
 
 
 class Case:
+    """The left side of a case. expect() turns it into what the right side says."""
+
     def __init__(self, text):
+        self.line = text.split("#")[0]
         self.text = text.split("=>")[0].rstrip()
         self.assembly, inputs = self.text.split(" :", 1)
         self.regs = [(0, default_reg(r)) for r in range(64)]
         self.mem = bytearray(MEM_BYTES)
         self.fflags = self.frm = 0
-        for word in inputs.split():
+        self.trap, self.pc = "breakpoint", None
+        self.assign(inputs)
+
+    def assign(self, words):
+        for word in words.split():
             name, value = word.split("=")
             if name == "fflags":
                 self.fflags = sum(1 << FLAG_NAMES.index(f) for f in value.split("+") if f != "0")
             elif name == "frm":
                 self.frm = int(value)
+            elif name == "trap":
+                self.trap = "access" if value == "fetch" else value # both are SIGSEGV
+            elif name == "pc":
+                self.pc = parse_value(value)
             elif name.startswith("mem"):
                 at = int(name[4:] or "0", 0)
                 data = bytes.fromhex(value)
                 self.mem[at:at + len(data)] = data
             else:
                 self.regs[int(name[1:]) + (32 if name[0] == "f" else 0)] = parse_value(value)
+
+    def expect(self):
+        self.assign(self.line.split("=>")[1])
+        if self.pc is None:
+            self.pc = (PLACES.index("next" if self.trap == "breakpoint" else "at"), 0)
 
 
 def write_program(cases, folder):
@@ -186,9 +215,9 @@ def run_program(cases):
         write_program(cases, folder)
         subprocess.check_call(
             ["riscv64-linux-gnu-gcc", "-static", "-O1", "-fno-stack-protector", "-mno-relax",
-             "-Wl,--no-relax", "-Wa,-march=rv64gc_zba_zbb_zbs", folder + "/driver.c",
-             folder + "/cases.s", "-o", folder + "/program"])
-        output = subprocess.run(["qemu-riscv64", folder + "/program"], check=True, timeout=20,
+             "-Wl,--no-relax", "-Wl,-Ttext-segment=0x4000000", "-Wa,-march=rv64gc_zba_zbb_zbs",
+             folder + "/driver.c", folder + "/cases.s", "-o", folder + "/program"])
+        output = subprocess.run(["qemu-riscv64", folder + "/program"], check=True, timeout=120,
                                 capture_output=True, text=True).stdout
     return [line.split() for line in output.splitlines()]
 
@@ -220,6 +249,53 @@ def show_reg(reg, bits, places, is_single, is_double):
         return show_float(bits, False)
     signed = bits - 2**64 if bits >> 63 else bits
     return str(signed) if abs(signed) < 2**20 else hex(bits)
+
+
+def differences(case, fields):
+    """Where the end under qemu is not what the case says, as texts."""
+    signal, pc, mem, at, following = (int(f) for f in fields[:5])
+    base = [0, mem, at, following, following + 4, at - 4]
+    found = []
+
+    def compare(what, is_value, expected):
+        if is_value != expected:
+            found.append(f"{what} is {is_value:#x}, expected {expected:#x}")
+
+    for reg in range(1, 64):
+        place, number = case.regs[reg]
+        compare(f"{'xf'[reg // 32]}{reg % 32}", int(fields[5 + reg]), (base[place] + number) % 2**64)
+    compare("pc", pc, (base[case.pc[0]] + case.pc[1]) % 2**64)
+    compare("fcsr", int(fields[69]), case.frm << 5 | case.fflags)
+    if bytes.fromhex(fields[70]) != case.mem:
+        found.append(f"mem is {fields[70]}, expected {case.mem.hex()}")
+    if TRAPS[signal] != case.trap:
+        found.append(f"stopped by {TRAPS[signal]}, expected {case.trap}")
+    return found
+
+
+def check(paths):
+    if not shutil.which("qemu-riscv64") or not shutil.which("riscv64-linux-gnu-gcc"):
+        print("qemu-riscv64 or riscv64-linux-gnu-gcc is not installed")
+        return 77
+    cases, excepted = [], 0
+    for path in paths:
+        with open(path) as lines:
+            for number, line in enumerate(lines, 1):
+                if "=>" not in line.split("#")[0]:
+                    continue
+                if any(re.search(pattern, line) for pattern, _ in EXCEPTIONS):
+                    excepted += 1
+                    continue
+                cases.append((f"{path}:{number}", Case(line)))
+    results = run_program([case for _, case in cases])
+    failed = 0
+    for (where, case), fields in zip(cases, results):
+        case.expect()
+        for text in differences(case, fields):
+            print(f"{where}: {case.line.strip()}: {text}")
+            failed += 1
+    print(f"{len(cases)} cases, {failed} differences from qemu, {excepted} exceptions")
+    return 1 if failed or len(results) != len(cases) else 0
 
 
 def show(case, fields):
@@ -255,6 +331,8 @@ def show(case, fields):
 
 
 def main():
+    if sys.argv[1:2] == ["--check"]:
+        sys.exit(check(sys.argv[2:]))
     lines = [line.rstrip("\n") for line in sys.stdin]
     cases = {i: Case(line) for i, line in enumerate(lines)
              if line.strip() and not line.startswith("#")}

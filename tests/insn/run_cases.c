@@ -1,7 +1,8 @@
 /* Runs instruction cases (case.h) on every tier and reports rows of the instruction table that no
- * case executes.
+ * case executes, and edge values that no case of a row has (edges.h).
  *
- *   run_cases AS LD TIER2_MODULE FILE...      TIER2_MODULE "-": built without LLVM
+ *   run_cases [--edges] AS LD TIER2_MODULE FILE...      TIER2_MODULE "-": built without LLVM
+ *   --edges: list the edge values that the cases of each row have
  *
  * Each case is a block of its own that ends in an ebreak. Every failure is one line on stderr that
  * begins with the case's file and line. Exit status 0 when nothing failed and nothing is missing.
@@ -12,6 +13,7 @@
 #include "src/guest/riscv64/decode.h"
 #include "tests/insn/assemble.h"
 #include "tests/insn/case.h"
+#include "tests/insn/edges.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -337,19 +339,38 @@ static bool run_all(const struct case_list *list, const struct assembled *assemb
     return is_good;
 }
 
+static bool check_edges(const struct case_list *list, const struct assembled *assembled,
+                        bool is_complete)
+{
+    static struct edges edges;
+    for (size_t i = 0; i < list->length; i++) {
+        const struct case_extent *extent = &assembled->extents[i];
+        uint32_t bits;
+        memcpy(&bits, assembled->code + extent->at, sizeof bits);
+        if (extent->next - extent->at == rv64_size(bits))
+            edges_note(&edges, &list->cases[i], bits);
+    }
+    return edges_report(&edges, is_complete);
+}
+
 int main(int argc, char **argv)
 {
     struct case_list list = {0};
     struct assembled assembled = {0};
+    bool lists_edges = argc > 1 && strcmp(argv[1], "--edges") == 0;
+    argc -= lists_edges;
+    argv += lists_edges;
     bool is_good = argc > 4;
     if (!is_good)
-        fprintf(stderr, "usage: run_cases AS LD TIER2_MODULE|- FILE...\n");
+        fprintf(stderr, "usage: run_cases [--edges] AS LD TIER2_MODULE|- FILE...\n");
     for (int i = 4; i < argc; i++)
         is_good &= case_read_file(&list, argv[i]);
     if (is_good)
         is_good = assemble_cases(&list, &(struct assembler){argv[1], argv[2]}, &assembled);
-    if (is_good)
+    if (is_good) {
         is_good = run_all(&list, &assembled, strcmp(argv[3], "-") != 0 ? argv[3] : NULL);
+        is_good &= check_edges(&list, &assembled, lists_edges);
+    }
     assembled_fini(&assembled);
     case_list_fini(&list);
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
