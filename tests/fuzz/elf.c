@@ -67,22 +67,45 @@ static void check_byte(uint64_t addr, uint8_t expected)
                    expected);
 }
 
-/* The ends of a segment: of what comes from the file and of the zeroes behind it. */
-static void check_segment(const Elf64_Phdr *segment, uint64_t bias, const uint8_t *data)
+static Elf64_Phdr segment_of(const Elf64_Ehdr *header, unsigned index, const uint8_t *data)
 {
-    uint64_t at = bias + segment->p_vaddr, file_end = at + segment->p_filesz;
-    if (segment->p_memsz == 0)
+    Elf64_Phdr segment;
+    memcpy(&segment, data + header->e_phoff + index * sizeof segment, sizeof segment);
+    return segment;
+}
+
+/* Whether a later segment is mapped over the page of this address, as Linux does it. */
+static bool is_covered(const Elf64_Ehdr *header, unsigned index, const uint8_t *data, uint64_t at)
+{
+    while (++index < header->e_phnum) {
+        Elf64_Phdr later = segment_of(header, index, data);
+        if (later.p_type == PT_LOAD && later.p_memsz &&
+            later.p_vaddr / SPACE_PAGE <= at / SPACE_PAGE)
+            return true;
+    }
+    return false;
+}
+
+/* The ends of a segment: of what comes from the file and of the zeroes behind it. */
+static void check_segment(const Elf64_Ehdr *header, unsigned index, uint64_t bias,
+                          const uint8_t *data)
+{
+    Elf64_Phdr segment = segment_of(header, index, data);
+    uint64_t file_end = segment.p_vaddr + segment.p_filesz;
+    uint64_t end = segment.p_vaddr + segment.p_memsz;
+    if (segment.p_type != PT_LOAD || segment.p_memsz == 0)
         return;
-    if (space_prot(bench.space, at) < 0 || space_prot(bench.space, at + segment->p_memsz - 1) < 0)
-        fuzz_found("a segment at 0x%lx is not mapped", (unsigned long)at);
-    if (segment->p_filesz) {
-        check_byte(at, data[segment->p_offset]);
-        check_byte(file_end - 1, data[segment->p_offset + segment->p_filesz - 1]);
-    }
-    if (segment->p_memsz > segment->p_filesz) {
-        check_byte(file_end, 0);
-        check_byte(at + segment->p_memsz - 1, 0);
-    }
+    if (space_prot(bench.space, bias + segment.p_vaddr) < 0 ||
+        space_prot(bench.space, bias + end - 1) < 0)
+        fuzz_found("a segment at 0x%lx is not mapped", (unsigned long)segment.p_vaddr);
+    if (segment.p_filesz && !is_covered(header, index, data, segment.p_vaddr))
+        check_byte(bias + segment.p_vaddr, data[segment.p_offset]);
+    if (segment.p_filesz && !is_covered(header, index, data, file_end - 1))
+        check_byte(bias + file_end - 1, data[segment.p_offset + segment.p_filesz - 1]);
+    if (file_end < end && !is_covered(header, index, data, file_end))
+        check_byte(bias + file_end, 0);
+    if (file_end < end && !is_covered(header, index, data, end - 1))
+        check_byte(bias + end - 1, 0);
 }
 
 static void check_image(const struct loader_image *image, const uint8_t *data)
@@ -92,12 +115,8 @@ static void check_image(const struct loader_image *image, const uint8_t *data)
     int prot = space_prot(bench.space, image->entry);
     if (prot < 0 || !(prot & SPACE_EXEC))
         fuzz_found("the entry 0x%lx is not executable", (unsigned long)image->entry);
-    for (unsigned i = 0; i < header.e_phnum; i++) {
-        Elf64_Phdr segment;
-        memcpy(&segment, data + header.e_phoff + i * sizeof segment, sizeof segment);
-        if (segment.p_type == PT_LOAD)
-            check_segment(&segment, image->load_bias, data);
-    }
+    for (unsigned i = 0; i < header.e_phnum; i++)
+        check_segment(&header, i, image->load_bias, data);
 }
 
 static void check_stack(const struct loader_image *image)
