@@ -12,6 +12,23 @@ static const char harness[] =
 
 /* ---- batches ---- */
 
+/* States of a batch: so many that a sequence meets them all before it meets one again (the number
+ * is prime to that of the sequences), so few that the program stays small. */
+enum { MAX_STATES = 1021, OTHER_MAX_STATES = 1019 };
+
+static unsigned choose_state_count(const struct batch *batch)
+{
+    unsigned most = batch->sequence_count % MAX_STATES ? MAX_STATES : OTHER_MAX_STATES;
+    uint64_t runs = (uint64_t)batch->sequence_count * batch->pass_count;
+    return runs < most ? (unsigned)runs : most;
+}
+
+const struct guest_state *batch_state(const struct batch *batch, unsigned sequence, unsigned pass)
+{
+    uint64_t run = (uint64_t)pass * batch->sequence_count + sequence;
+    return &batch->states[run % batch->state_count];
+}
+
 void batch_init(struct batch *batch, uint64_t seed, unsigned instruction_count,
                 unsigned mean_length, unsigned pass_count)
 {
@@ -31,12 +48,12 @@ void batch_init(struct batch *batch, uint64_t seed, unsigned instruction_count,
         sequence_generate(sequence, random_bits(&random), batch->sequence_count++, wanted + 1);
         length += sequence_length(sequence);
     }
-    unsigned state_count = batch->sequence_count * pass_count;
-    batch->states = calloc(state_count, sizeof *batch->states);
+    batch->state_count = choose_state_count(batch);
+    batch->states = calloc(batch->state_count, sizeof *batch->states);
     batch->is_pass_absent = calloc(pass_count, sizeof *batch->is_pass_absent);
     if (!batch->states || !batch->is_pass_absent)
         abort();
-    for (unsigned i = 0; i < state_count; i++)
+    for (unsigned i = 0; i < batch->state_count; i++)
         state_seed(&batch->states[i], &random);
 }
 
@@ -149,10 +166,17 @@ static bool write_assembly(const struct batch *batch, const char *base)
     for (unsigned i = 0; i < batch->sequence_count; i++)
         if (!batch->sequences[i].is_absent)
             fprintf(out, ".dword sequence_%u\n", i);
-    fprintf(out, "sequences_end:\nstates: .incbin \"%s.states\"\n", base);
+    fprintf(out, "sequences_end:\nstates: .incbin \"%s.states\"\nstates_end:\n", base);
     return fclose(out) == 0;
 }
 
+/* Is every run of the batch in the program? */
+static bool is_whole(const struct batch *batch)
+{
+    return batch_run_count(batch) == batch->sequence_count * batch->pass_count;
+}
+
+/* The states in turn; for a part of the batch, one for each of its runs. */
 static bool write_states(const struct batch *batch, const char *base)
 {
     char path[PATH_MAX];
@@ -160,11 +184,14 @@ static bool write_states(const struct batch *batch, const char *base)
     FILE *out = fopen(path, "w");
     if (!out)
         return false;
+    if (is_whole(batch)) {
+        fwrite(batch->states, sizeof *batch->states, batch->state_count, out);
+        return fclose(out) == 0;
+    }
     for (unsigned pass = 0; pass < batch->pass_count; pass++)
         for (unsigned i = 0; i < batch->sequence_count; i++)
             if (!batch->is_pass_absent[pass] && !batch->sequences[i].is_absent)
-                fwrite(&batch->states[pass * batch->sequence_count + i], sizeof *batch->states, 1,
-                       out);
+                fwrite(batch_state(batch, i, pass), sizeof *batch->states, 1, out);
     return fclose(out) == 0;
 }
 

@@ -10,7 +10,8 @@
 struct batch {
     struct sequence *sequences;
     unsigned sequence_count;
-    struct guest_state *states; /* of pass p and sequence s: [p * sequence_count + s] */
+    struct guest_state *states; /* used in turn, again and again: batch_state */
+    unsigned state_count;
     unsigned pass_count;        /* how often the program runs every sequence */
     bool *is_pass_absent;       /* set by the shrinker */
 };
@@ -25,6 +26,9 @@ unsigned batch_run_count(const struct batch *batch);
 /* The sequence and pass of the program's run number `run`. */
 void batch_locate(const struct batch *batch, unsigned run, unsigned *ret_sequence,
                   unsigned *ret_pass);
+
+/* What a sequence starts from in a pass. */
+const struct guest_state *batch_state(const struct batch *batch, unsigned sequence, unsigned pass);
 
 /* Writes base.s and base.states, and assembles and links the program `base`. False, with a
  * sentence on stderr, when that fails. */

@@ -200,7 +200,7 @@ static void print_ends(const struct batch *batch, unsigned run, const struct out
     batch_locate(batch, run, &sequence, &pass);
     const struct sequence *suspect = &batch->sequences[sequence];
     fprintf(out, "  sequence %u in pass %u starts from:\n", sequence, pass);
-    state_print(out, &batch->states[pass * batch->sequence_count + sequence],
+    state_print(out, batch_state(batch, sequence, pass),
                 mentioned(suspect, x_register_name) & ~(UINT32_C(1) << suspect->base),
                 mentioned(suspect, f_register_name));
     if (at + sizeof states[0] > found->size_bytes || at + sizeof states[0] > wanted->size_bytes) {
