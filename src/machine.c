@@ -103,6 +103,8 @@ void tiercel_list_passes(FILE *out)
     fprintf(out, "techniques (--features=-NAME,... or all, none):\n");
     for (int i = 0; i < FEATURE_COUNT; i++)
         fprintf(out, "  %-14s %s\n", feature_name[i], feature_text[i]);
+    fprintf(out, "forced events (--stress=NAME,...:SEED or all:SEED), for tests:\n");
+    stress_list(out);
 }
 
 const char *tiercel_version(void)
@@ -151,6 +153,9 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
     enum status status = config->opt ? opt_parse(config->opt, &passes, err) : STATUS_OK;
     if (status == STATUS_OK && config->features)
         status = parse_features(config->features, &features, err);
+    struct stress stress = {0};
+    if (status == STATUS_OK && config->stress)
+        status = stress_parse(config->stress, &stress, err);
     if (status != STATUS_OK)
         return status;
     struct exec_config exec_config = {
@@ -163,6 +168,7 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
         .max_region_insns = config->max_region_insns,
         .opt_passes = passes,
         .features = features,
+        .stress = stress,
         .dump = config->dump,
         .dump_pc = config->dump_pc,
         .dump_file = config->dump_file ? config->dump_file : stderr,

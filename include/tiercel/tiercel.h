@@ -57,6 +57,7 @@ typedef struct tiercel_config {
     uint32_t max_region_insns;   /* guest instructions per region */
     const char *opt;             /* optimiser passes, as --opt; NULL: all */
     const char *features;        /* techniques switched off or on, as --features; NULL: all on */
+    const char *stress;          /* events to force, as --stress, for tests; NULL: none */
     uint32_t dump;               /* TIERCEL_DUMP_* */
     uint64_t dump_pc;            /* only blocks that contain this pc; 0: all */
     FILE *dump_file;             /* NULL: stderr */
@@ -102,7 +103,7 @@ TIERCEL_API void tiercel_destroy(tiercel_machine **machine);
 
 /* "tiercel 0.1.0 (LLVM 19.1.7)" or "... (no LLVM tier)". */
 TIERCEL_API const char *tiercel_version(void);
-/* Names and one-line texts of the optimiser passes and features, for --help. */
+/* Names and one-line texts of the optimiser passes, features and forced events, for --help. */
 TIERCEL_API void tiercel_list_passes(FILE *out);
 
 #ifdef __cplusplus

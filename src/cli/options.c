@@ -154,6 +154,11 @@ static bool apply_features(struct cli_options *options, const char *value)
     options->config.features = value;
     return true;
 }
+static bool apply_stress(struct cli_options *options, const char *value)
+{
+    options->config.stress = value;
+    return true;
+}
 static bool apply_code_memory(struct cli_options *options, const char *value)
 {
     uint64_t bytes;
@@ -238,6 +243,7 @@ static const struct option_row rows[] = {
     {"--strace", ARGUMENT_NONE, apply_strace, NULL, "print system calls on stderr"},
     {"--opt", ARGUMENT_NEEDED, apply_opt, "LIST", "optimiser passes: -NAME,+NAME, all, none"},
     {"--features", ARGUMENT_NEEDED, apply_features, "LIST", "techniques: -NAME,+NAME, all, none"},
+    {"--stress", ARGUMENT_NEEDED, apply_stress, "LIST[:SEED]", "events to force, for tests"},
     {"--code-memory", ARGUMENT_NEEDED, apply_code_memory, "BYTES",
      "limit for generated code (K, M, G); when full, everything is evicted"},
     {"--block-insns", ARGUMENT_NEEDED, apply_block_insns, "N", "guest instructions per block"},

@@ -106,7 +106,7 @@ struct vcpu *exec_vcpu_create(struct exec *exec)
 {
     struct exec_thread *thread = aligned_alloc(64, bits_align_up(sizeof *thread, 64));
     CHECK(thread, "out of memory");
-    *thread = (struct exec_thread){.exec = exec};
+    *thread = (struct exec_thread){.exec = exec, .stress_state = exec->config.stress.seed};
     vcpu_init(&thread->vcpu, space_base(exec->config.space));
     thread->vcpu.owner = thread;
     arena_init(&thread->arena);

@@ -55,6 +55,31 @@ enum exec_dump {
     EXEC_DUMP_REGISTERS = 64, /* at the end; tier 1 counts how often blocks run */
 };
 
+/* STRESS(name, one_in, text): events that --stress forces at the top of the loop, each at one turn
+ * in so many (src/exec/stress.c). */
+#define STRESSES(STRESS)                                                                           \
+    STRESS(evict, 61, "throw all translations away")                                               \
+    STRESS(drop, 7, "drop the translations of the page at pc, as if it were written")              \
+    STRESS(swap, 5, "promote the block at pc to its next tier")                                    \
+    STRESS(leave, 2, "leave generated code at its next poll")
+
+enum stress_kind {
+#define STRESS(name, one_in, text) STRESS_##name,
+    STRESSES(STRESS)
+#undef STRESS
+    STRESS_COUNT
+};
+
+struct stress {
+    uint32_t kinds; /* set of 1 << enum stress_kind; 0: nothing is forced */
+    uint64_t seed;
+};
+
+/* "KIND,...[:SEED]" or "all[:SEED]". */
+enum status stress_parse(const char *text, struct stress *ret_stress, struct error *err);
+/* A line for each kind, for --help. */
+void stress_list(FILE *out);
+
 struct exec_config {
     enum exec_mode mode;
     uint32_t threshold[TB_TIER_COUNT]; /* [1..3] executions before promotion to that tier */
@@ -65,6 +90,7 @@ struct exec_config {
     uint32_t max_region_insns;
     uint32_t opt_passes;               /* set of 1 << enum opt_pass */
     uint32_t features;                 /* set of 1 << enum feature */
+    struct stress stress;
     uint32_t dump;                     /* set of enum exec_dump */
     uint64_t dump_pc;                  /* only blocks that contain it; 0: all */
     FILE *dump_file;

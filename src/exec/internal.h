@@ -38,6 +38,7 @@ struct exec_thread {
     volatile bool is_in_tier0;
     struct guest_fault fault;     /* set by the fault handler */
     uint64_t indirect_fills;      /* look-ups by the loop after misses */
+    uint64_t stress_state;        /* of the random numbers of stress.c */
     _Atomic uint64_t samples[SAMPLE_COUNT]; /* written by the profiling signal on this thread */
 };
 
@@ -131,6 +132,9 @@ void exec_kick_all(struct exec *exec);
 /* tier2_module.c: a new instance of the LLVM tier for the calling thread; opens the shared object
  * at the first call. NULL with *err set when it cannot. No lock held. */
 struct tier *tier2_open(struct exec *exec, struct error *err);
+
+/* stress.c: forces the configured events. At the top of the loop, no lock held. */
+void stress_turn(struct exec_thread *thread);
 
 /* fault.c */
 void fault_install(void);

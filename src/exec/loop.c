@@ -169,6 +169,8 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
         if (atomic_load_explicit(&vcpu->pending, memory_order_relaxed) &&
             handle_pending(thread) == OS_EXIT)
             break;
+        if (exec->config.stress.kinds)
+            stress_turn(thread);
         struct tb *tb = translate_at(thread, vcpu->pc, &status, err);
         if (!tb)
             break;

@@ -42,6 +42,9 @@ expect 2 'NAME=VALUE' -E NOVALUE "$hello"
 expect 2 'nosuchpass' --opt=-nosuchpass "$hello"
 expect 2 'nosuch' --features=-nosuch "$hello"
 expect 2 'too small' --code-memory=1000 "$hello"
+expect 2 "unknown stress 'nosuch'" --stress=evict,nosuch "$hello"
+expect 2 'is not a seed' --stress=evict:x "$hello"
+expect 2 'no kind of stress' --stress=:1 "$hello"
 expect 2 'block size' --block-insns=0 "$hello"
 expect 127 'nosuchfile' "$work/nosuchfile"
 expect 126 "$work" "$work"
@@ -65,6 +68,18 @@ for run in 1 2; do
 done
 cmp "$work/stats1" "$work/stats2" || fail 'deterministic statistics differ'
 grep -q '"schema": 1' "$work/stats1" || fail 'no schema in the statistics'
+
+# forced events happen, and change nothing for the guest
+"$tiercel" --tier=1 --stress=evict,drop,leave:3 --stats=json:"$work/stats" "$kernels/huffman" 2 \
+    >"$work/out" || fail 'huffman under stress'
+cmp -s "$work/expected" "$work/out" || fail 'huffman differs under stress'
+for event in evictions dropped; do
+    grep -q "\"$event\": [1-9][0-9]" "$work/stats" || fail "no $event under stress"
+done
+"$tiercel" --t1=1000000 --stress=swap,leave --stats=json:"$work/stats" "$kernels/huffman" 2 \
+    >"$work/out" || fail 'huffman with forced swaps'
+cmp -s "$work/expected" "$work/out" || fail 'huffman differs with forced swaps'
+grep -q '"swaps": [1-9][0-9]' "$work/stats" || fail 'no swaps are forced'
 
 # dumps and traces go to stderr and change nothing
 for kind in decode ir opt x64; do

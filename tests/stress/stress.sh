@@ -28,7 +28,7 @@ check() {
     head -n 5 "$work/err" | sed 's/^/    /'
 }
 
-own_names="self_modify code_pages gone many_functions hot_loop"
+own_names="self_modify code_pages gone many_functions hot_loop under_execution"
 for name in $own_names; do
     [ -x "$own/$name" ] || { echo "$own/$name is missing"; exit 2; }
     echo "$name ok" > "$work/$name.wanted"

@@ -103,7 +103,11 @@ int run(void);
 
 __attribute__((naked, used, section(".text.start"))) void _start(void)
 {
-    __asm__("call enter");
+    __asm__(".option push\n"
+            ".option norelax\n"
+            "la gp, __global_pointer$\n"
+            ".option pop\n"
+            "call enter");
 }
 
 __attribute__((used)) static _Noreturn void enter(void)
