@@ -28,7 +28,7 @@ TRAPS = {5: "breakpoint", 4: "illegal", 11: "access", 7: "misaligned"}
 # that the line matches, and why.
 EXCEPTIONS = [
     (r"\becall\b", "qemu carries the system call out"),
-    (r"\bsc\.[wd] .*=mem\+2 => trap=misaligned", "14.2: it traps; qemu looks for the reservation first"),
+    (r"\bsc\.[wd] .*=mem\+2 => trap=misaligned", "14.2: traps; qemu sees the reservation first"),
     (r"\bctzw .*=0x[18]0+ => x\d+=32", "28.4.3: only the low word counts; qemu sees the whole"),
 ]
 
@@ -263,7 +263,8 @@ def differences(case, fields):
 
     for reg in range(1, 64):
         place, number = case.regs[reg]
-        compare(f"{'xf'[reg // 32]}{reg % 32}", int(fields[5 + reg]), (base[place] + number) % 2**64)
+        expected = (base[place] + number) % 2**64
+        compare(f"{'xf'[reg // 32]}{reg % 32}", int(fields[5 + reg]), expected)
     compare("pc", pc, (base[case.pc[0]] + case.pc[1]) % 2**64)
     compare("fcsr", int(fields[69]), case.frm << 5 | case.fflags)
     if bytes.fromhex(fields[70]) != case.mem:

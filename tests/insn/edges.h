@@ -1,8 +1,8 @@
 /* Which edge values the cases of each table row have: zero and the other ends of a number's range,
- * counts at the width, classes of floating-point numbers, rounding modes, flags, x0, equal registers.
+ * counts at the width, classes of floating-point numbers, rounding modes, flags, x0 and so on.
  *
- * Only cases of a single instruction count. A 16-bit row has no edges of its own: the suite `decode`
- * proves which 32-bit word it stands for. */
+ * Only cases of a single instruction count. A 16-bit row has no edges of its own: the suite
+ * `decode` proves which 32-bit word it stands for. */
 #ifndef TIERCEL_TESTS_INSN_EDGES_H
 #define TIERCEL_TESTS_INSN_EDGES_H
 

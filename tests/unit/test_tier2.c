@@ -4,8 +4,10 @@
 #include "src/ir/fp.h"
 #include "src/tb/tier.h"
 #include "tests/unit/ir_reference.h"
+#include "tier2/codegen.h"
 
 #include <check.h>
+#include <llvm-c/Core.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -780,6 +782,31 @@ START_TEST(faults_in_precise_regions_have_exact_state)
 }
 END_TEST
 
+/* ---- LLVM's verifier, which debug builds run on each module ---- */
+
+START_TEST(a_malformed_module_is_rejected)
+{
+    struct codegen codegen;
+    struct error err = {0};
+    ck_assert_int_eq(codegen_init(&codegen, &err), STATUS_OK);
+    LLVMContextRef context = codegen_new_context(&err);
+    LLVMModuleRef module = codegen_new_module(&codegen, context);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(context), NULL, 0, 0);
+    LLVMValueRef function = LLVMAddFunction(module, "no_end", type);
+    LLVMAppendBasicBlockInContext(context, function, ""); /* without a terminator */
+    const struct codegen_request request = {TB_TIER_2, true, &dump};
+    LLVMMemoryBufferRef object;
+    bool is_lost = false;
+    ck_assert_int_eq(codegen_compile(&codegen, module, &request, &err, &object, &is_lost),
+                     STATUS_REJECTED);
+    ck_assert_msg(strstr(err.text, "LLVM verifier") != NULL, "%s", err.text);
+    ck_assert(!is_lost);
+    LLVMDisposeModule(module);
+    LLVMContextDispose(context);
+    codegen_fini(&codegen);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tier2");
@@ -802,6 +829,7 @@ int main(void)
     tcase_add_test(tests, full_code_memory_is_reported);
     tcase_add_test(tests, fault_addresses_have_guest_pcs);
     tcase_add_test(tests, faults_in_precise_regions_have_exact_state);
+    tcase_add_test(tests, a_malformed_module_is_rejected);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
