@@ -135,7 +135,8 @@ def float_bits(text, single):
         bits = int(body, 16)
     else:
         value = float.fromhex(body) if body.startswith("0x") else float(body)
-        bits = struct.unpack("<I" if single else "<Q", struct.pack("<f" if single else "<d", value))[0]
+        packed = struct.pack("<f" if single else "<d", value)
+        bits = struct.unpack("<I" if single else "<Q", packed)[0]
     if negative:
         bits |= 1 << (31 if single else 63)
     return bits | (0xFFFFFFFF << 32 if single else 0)
