@@ -8,7 +8,7 @@
 #include "src/guest/riscv64/decode.h"
 #include "src/opt/opt.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/ir_text.h"
+#include "tests/fuzz/check_text.h"
 
 #include <string.h>
 

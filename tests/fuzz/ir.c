@@ -4,9 +4,10 @@
  * text takes most of the time). The block, confined to a little memory, must end alike in the
  * reference interpreter, optimised or not, in tiers 0 and 1, and, for one input in 512, in tiers 2
  * and 3. $TIERCEL_FUZZ_EVERY stands for both numbers. Mutation works on blocks as well as on text. */
+#include "tests/fuzz/check_text.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/ir_run.h"
-#include "tests/fuzz/ir_text.h"
+#include "tests/ir/ir_text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "src/opt/opt.h"
 #include "src/tb/tier.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/ir_text.h"
+#include "tests/ir/ir_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

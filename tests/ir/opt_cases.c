@@ -3,6 +3,7 @@
  * A file holds cases: a line "case NAME", a line "passes LIST" as for --opt from none, the input
  * block, a line "gives", the output block. `#` begins a comment. */
 #include "src/opt/opt.h"
+#include "tests/ir/ir_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,16 +65,6 @@ static struct ir_block *parse(struct runner *runner, const char *name, const cha
     return block;
 }
 
-static char *print(const struct ir_block *block)
-{
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    ir_print(out, block);
-    fclose(out);
-    return text;
-}
-
 static void run_case(struct runner *runner, char *text)
 {
     char *rest, *name = take_line(text, &rest);
@@ -88,13 +79,13 @@ static void run_case(struct runner *runner, char *text)
     }
     arena_reset(&runner->arena);
     struct ir_block *block = opt_run(&runner->arena, parse(runner, name, input), passes);
-    char *actual = print(block);
+    char *actual = print_ir(block);
     if (ir_verify(block, &err)) {
         fprintf(stderr, "%s: %s: the output is malformed: %s\n%s", runner->file, name, err.text,
                 actual);
         runner->failures++;
     } else {
-        char *wanted = print(parse(runner, name, expected));
+        char *wanted = print_ir(parse(runner, name, expected));
         if (strcmp(actual, wanted) != 0) {
             fprintf(stderr, "%s: %s gives\n%sand not\n%s", runner->file, name, actual, wanted);
             runner->failures++;

@@ -7,6 +7,7 @@
  * runs TIERCEL --tier=1 --dump=ir,opt and reads its dump, pairs of "ir" and "opt" with a block
  * each. */
 #include "src/opt/opt.h"
+#include "tests/ir/ir_text.h"
 
 #include <spawn.h>
 #include <stdlib.h>
@@ -28,18 +29,6 @@ struct trip {
     unsigned blocks, failures;
 };
 
-static char *print(const struct ir_block *block)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        abort();
-    ir_print(out, block);
-    fclose(out);
-    return text;
-}
-
 static void fail(struct trip *trip, const char *what, const char *text, const char *other)
 {
     if (trip->failures++ < 10)
@@ -49,7 +38,7 @@ static void fail(struct trip *trip, const char *what, const char *text, const ch
 /* The optimiser's result for the block that was read, against the text of the original's. */
 static void check_optimiser(struct trip *trip)
 {
-    char *again = print(opt_run(&trip->arena, trip->latest, OPT_ALL));
+    char *again = print_ir(opt_run(&trip->arena, trip->latest, OPT_ALL));
     if (strcmp(again, trip->block_text) != 0)
         fail(trip, "optimised differently once read back:", trip->block_text, again);
     free(again);
@@ -68,7 +57,7 @@ static void check_block(struct trip *trip)
         fail(trip, err.text, trip->block_text, "");
         return;
     }
-    char *again = print(block);
+    char *again = print_ir(block);
     if (strcmp(again, trip->block_text) != 0)
         fail(trip, "printed and read as:", trip->block_text, again);
     free(again);

@@ -1,22 +1,11 @@
-/* IR as text: ir_text.h. */
-#include "tests/fuzz/ir_text.h"
+/* IR that does not survive as text: check_text.h. */
+#include "tests/fuzz/check_text.h"
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/ir/ir_text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-char *print_ir(const struct ir_block *block)
-{
-    char *text = NULL;
-    size_t size_bytes;
-    FILE *out = open_memstream(&text, &size_bytes);
-    if (!out)
-        abort();
-    ir_print(out, block);
-    fclose(out);
-    return text;
-}
 
 void check_ir_text(struct arena *arena, const struct ir_block *block)
 {
