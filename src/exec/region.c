@@ -370,17 +370,16 @@ static void follow_all(struct former *former)
     }
 }
 
-/* Blocks that ran in tier 1 although a region with this root has them: entries of this one. */
+/* Blocks behind calls that ran in tier 1 although a region with this root has them: more entries. */
 static void add_missed_entries(struct former *former, const struct tb *root)
 {
-    const struct ir_region *region = former->region;
     uint32_t often = former->exec->config.threshold[TB_TIER_2] / MISSED_FRACTION;
-    for (uint32_t i = former->first; i < region->length; i++) {
-        const struct region_node *node = &region->nodes[i];
-        const struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, region->mode);
-        if (node->context == 0 && tb && tb->region_root == root && tb->tier == TB_TIER_1 &&
+    for (uint32_t i = 0; i < former->call_count; i++) {
+        const struct call_site *call = &former->calls[i];
+        const struct tb *tb = tb_find(former->exec->cache, call->return_pc, former->region->mode);
+        if (tb && tb->region_root == root && tb->tier == TB_TIER_1 &&
             executions_in_tier1(former->exec, tb) > often)
-            add_entry(former, (int32_t)i);
+            add_return_entry(former, former->region->nodes[call->node].context, call->return_pc);
     }
 }
 
