@@ -22,6 +22,7 @@ struct node_facts {
     bool is_entry;         /* the region is entered here */
     bool is_header;        /* some back edge comes here: a poll is due on it */
     bool is_chunked;       /* header of an innermost loop whose poll is due every 256 iterations */
+    bool is_vector_like;   /* header of a short loop of one node: vectorising may pay */
     bool is_single;        /* the header's innermost loop is the node itself */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };

@@ -218,8 +218,9 @@ static void examine_header(struct search *search, int32_t header, bool is_pollin
             if (search->is_member[i] && is_back_edge_to(search, i, j, header))
                 search->nodes[i].inner_edges |= 1u << j;
     uint32_t length_insns = innermost_length(search, header);
-    search->nodes[header].is_chunked =
-        is_polling_chunked && length_insns <= CHUNKED_LOOP_MAX_INSNS && is_quick_loop(search);
+    bool is_short = length_insns <= CHUNKED_LOOP_MAX_INSNS && is_quick_loop(search);
+    search->nodes[header].is_chunked = is_polling_chunked && is_short;
+    search->nodes[header].is_vector_like = is_short && search->nodes[header].is_single;
     for (uint32_t i = 0; i < search->length; i++)
         if (search->is_member[i] && length_insns <= DEFERRING_LOOP_MAX_INSNS)
             search->nodes[i].deferring = header;

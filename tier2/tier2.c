@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SCALAR_PATIENCE = 10 }; /* times as many polls before tier 3 where nothing can be vectorised */
+
 /* Owner: the compile thread. */
 struct tier2 {
     struct tier tier;
@@ -102,7 +104,7 @@ static void fill_near(const struct publication *publication, struct tb_code *cod
     const struct tier_job *job = publication->job;
     struct region_near *near = (struct region_near *)(void *)publication->region_code->near;
     near->tb = job->tb;
-    near->heat = job->next_heat;
+    near->heat = publication->lower->next_heat;
     for (uint32_t i = 0; i < publication->lower->slot_count; i++)
         tb_link(job->cache, code, tbs[i], (uint8_t *)&near->slots[i], TB_LINK_POINTER);
 }
@@ -276,6 +278,16 @@ static enum status generate(struct tier2 *tier2, const struct tier_job *job,
     return status;
 }
 
+/* Tier 3 pays early where it may vectorise; elsewhere its gain is small and its compile as long. */
+static int32_t heat_until_tier3(const struct tier_job *job, const struct region_facts *facts)
+{
+    for (uint32_t i = 0; i < job->region->length; i++)
+        if (facts->nodes[i].is_vector_like)
+            return job->next_heat;
+    return job->next_heat > INT32_MAX / SCALAR_PATIENCE ? INT32_MAX
+                                                        : job->next_heat * SCALAR_PATIENCE;
+}
+
 static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
 {
     struct tier2 *tier2 = (struct tier2 *)tier;
@@ -293,7 +305,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .options = &tier2->options,
         .host = host_features(),
         .level = job->level,
-        .next_heat = job->next_heat,
+        .next_heat = heat_until_tier3(job, &facts),
         .is_precise = job->is_precise,
         .arena = &tier2->arena,
         .serial = tier2->serial++,

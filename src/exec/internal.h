@@ -80,6 +80,7 @@ struct exec {
     struct compile_queue queue;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     uint64_t start_time_ns;
+    bool has_one_cpu;                /* constant; see is_within_budget */
 };
 
 static inline bool exec_has(const struct exec *exec, enum feature feature)
@@ -93,6 +94,8 @@ static inline uint64_t exec_ticks(void)
 {
     return __builtin_ia32_rdtsc();
 }
+/* CPU time of the calling thread. */
+uint64_t exec_cpu_time_ns(void);
 
 /* translate.c: the TB at vcpu->pc with code that can run it, or NULL with *ret_status set. Flushes
  * the cache when it is full. */

@@ -9,6 +9,7 @@
 #include "src/base/check.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ enum {
     COMPILE_THREAD_NICE = 5,
     MAX_DEFERRALS = 4,
     MAX_EXTENSIONS = 3, /* of one region by further entries */
+    FREE_COMPILE_NS = 20 * 1000 * 1000,
+    COMPILE_SHARE = 8,      /* one part in so many of the run time, on one CPU */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
 };
 
@@ -190,10 +193,11 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
 static enum status job_run(struct exec *exec, struct tier *tier, struct compile_job *job,
                            struct error *err)
 {
-    uint64_t start_ns = exec_time_ns();
+    uint64_t start_ns = exec_cpu_time_ns();
     enum status status = tier->compile(tier, &job->tier_job, err);
+    uint64_t time_ns = exec_cpu_time_ns() - start_ns;
     tb_lock(exec->cache);
-    account(exec, job, status, exec_time_ns() - start_ns, err);
+    account(exec, job, status, time_ns, err);
     uncover(exec, job);
     if (status == STATUS_OK && job->tier_job.level == TB_TIER_3)
         exec_kick_all(exec); /* loops in tier 2 leave at their next poll and find tier 3 */
@@ -285,8 +289,23 @@ static bool queue_is_full(struct compile_queue *queue)
     return is_full;
 }
 
+static bool queue_is_empty(struct compile_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool is_empty = queue->length == 0;
+    pthread_mutex_unlock(&queue->lock);
+    return is_empty;
+}
+
+static bool host_has_one_cpu(void)
+{
+    cpu_set_t cpus;
+    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) == 1;
+}
+
 void promote_init(struct exec *exec)
 {
+    exec->has_one_cpu = host_has_one_cpu();
     pthread_mutex_init(&exec->queue.lock, NULL);
     pthread_cond_init(&exec->queue.wake, NULL);
     exec->queue.last = &exec->queue.first;
@@ -369,6 +388,19 @@ static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
     return !is_pointless && tb->requested_tier == TB_TIER_NONE;
 }
 
+/* On one CPU compiling takes the guest's time: it gets a share of it, and what is not compiled now
+ * asks again when it has stayed hot. Elsewhere, and where equal runs must be equal, there is no
+ * limit. Lock held. */
+static bool is_within_budget(struct exec *exec)
+{
+    if (!exec->has_one_cpu || exec->config.jit_threads == 0)
+        return true;
+    uint64_t spent_ns =
+        exec->stats[TB_TIER_2].compile_time_ns + exec->stats[TB_TIER_3].compile_time_ns;
+    uint64_t run_ns = exec_time_ns() - exec->start_time_ns;
+    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE && queue_is_empty(&exec->queue);
+}
+
 static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
 {
     struct exec *exec = thread->exec;
@@ -376,7 +408,7 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     tb_lock(exec->cache);
     bool is_wanted = wants_compile(exec, tb, level);
     struct compile_job *job = NULL;
-    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue)))
+    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue)) && is_within_budget(exec))
         job = job_new(exec, tb, level, has_profile(exec));
     if (job && is_deferred(exec, job)) {
         uncover(exec, job);
