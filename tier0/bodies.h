@@ -81,7 +81,7 @@ t0_take_exit(const struct t0_op *op, struct vcpu *vcpu, struct tier0 *tier, bool
     if (is_polling && t0_is_pending(vcpu))
         return t0_leave_to(tier, vcpu, exit->tb);
     const struct tb_code *code = atomic_load_explicit(&exit->code, memory_order_acquire);
-    if (__builtin_expect(__atomic_load_n(&code->is_dropped, __ATOMIC_RELAXED), 0))
+    if (__builtin_expect(atomic_load_explicit(&code->is_dropped, memory_order_relaxed), 0))
         return t0_resolve_exit(tier, vcpu, exit);
     return atomic_load_explicit(&exit->next, memory_order_relaxed);
 }
@@ -123,7 +123,7 @@ BODY(jump_indirect)
     uint64_t pc = SLOT(op->a);
     const struct t0_code *code = atomic_load_explicit(&exit->cached, memory_order_acquire);
     if (__builtin_expect(code->pc == pc, 1) &&
-        !__atomic_load_n(&code->code->is_dropped, __ATOMIC_RELAXED) && !t0_is_pending(vcpu))
+        !atomic_load_explicit(&code->code->is_dropped, memory_order_relaxed) && !t0_is_pending(vcpu))
         return code->ops;
     return t0_resolve_indirect(tier, vcpu, exit, pc);
 }

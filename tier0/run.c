@@ -38,7 +38,7 @@ static const struct t0_code *find_code(struct tier0 *tier, uint64_t pc, uint32_t
     _Atomic(const struct t0_code *) *slot = &tier->hash[t0_hash_slot(pc)];
     const struct t0_code *found = atomic_load_explicit(slot, memory_order_acquire);
     if (found && found->pc == pc && found->code->tb->mode == mode &&
-        !__atomic_load_n(&found->code->is_dropped, __ATOMIC_RELAXED))
+        !atomic_load_explicit(&found->code->is_dropped, memory_order_relaxed))
         return found;
     tb_lock(tier->cache);
     const struct tb *tb = tb_find(tier->cache, pc, mode);

@@ -47,7 +47,7 @@ struct tb_code {
     const uint8_t *start;    /* X address */
     uint32_t size_bytes;
     uint8_t tier;            /* enum tb_tier */
-    bool is_dropped;
+    _Atomic bool is_dropped; /* written under the lock, read by anyone */
     uint32_t guest_length;   /* guest instructions covered */
     struct tb_link *outgoing;
     const struct fault_point *faults; /* tier 1, sorted by code_offset; NULL elsewhere */
@@ -84,14 +84,15 @@ struct tb {
                                           code without lock prefix (a lost count is harmless) */
     uint32_t mode;                     /* constant */
     const void *stub;                  /* constant X address */
-    int8_t tier;                       /* enum tb_tier of entry */
+    _Atomic int8_t tier;               /* enum tb_tier of entry; written under the lock, read by
+                                          anyone */
     int8_t requested_tier;             /* promotion under way to this tier, or NONE */
     int8_t failed_tier;                /* lowest tier whose compile was rejected, or TIER_COUNT */
     bool is_callee;                    /* some translated code calls it */
     uint8_t deferrals;                 /* promotions put off because a better root should come */
     struct tb *hash_next;
     struct tb_link *incoming;
-    struct tb_code *code[TB_TIER_COUNT]; /* the live code of each tier, or NULL */
+    _Atomic(struct tb_code *) code[TB_TIER_COUNT]; /* the live code of each tier, or NULL; as tier */
     uint32_t guest_size_bytes;         /* once translated */
     uint32_t guest_length;
     struct tb_observed *observed;      /* NULL until an indirect exit was looked up */

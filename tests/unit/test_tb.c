@@ -88,12 +88,12 @@ START_TEST(stub_leaves_to_the_loop)
     ck_assert_ptr_eq(tb, tb_reference(cache, 0x1000, 0));
     ck_assert_ptr_ne(tb, tb_reference(cache, 0x1000, 4));
     for (unsigned i = 1; i < 32; i++)
-        vcpu->reg[i] = 0x1111111111111111 * (i % 15 + 1);
+        vcpu->reg[i] = UINT64_C(0x1111111111111111) * (i % 15 + 1);
     run(tb);
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
     ck_assert_ptr_eq(vcpu->exit_tb, tb);
     for (unsigned i = 1; i < 32; i++)
-        ck_assert_uint_eq(vcpu->reg[i], 0x1111111111111111 * (i % 15 + 1));
+        ck_assert_uint_eq(vcpu->reg[i], UINT64_C(0x1111111111111111) * (i % 15 + 1));
 }
 END_TEST
 
