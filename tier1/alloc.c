@@ -28,6 +28,7 @@ void t1_alloc_begin(struct t1 *t)
     t->gpr_locked = 0;
     t->xmm_locked = 0;
     t->spill_free = UINT32_MAX;
+    t->unclean_homes = 0;
 }
 _Static_assert(VCPU_SPILL_SLOTS == 32, "spill_free has a bit for each slot");
 
@@ -130,6 +131,7 @@ static void evict_xmm(struct t1 *t, unsigned reg)
     if (!is_recoverable(t, value) && take_spill_slot(t, value))
         t1_store_xmm(t, t1_memory_of(t, value), reg, is_double(t, value));
     t->values[value].xmm = X64_NO_REG;
+    t->values[value].is_boxed = false;
     free_scratch_xmm(t, reg);
 }
 
@@ -349,11 +351,13 @@ static void vacate_home_xmm(struct t1 *t, unsigned host, unsigned guest)
 {
     ir_ref value = t->xmm_owner[host];
     drop_arch(t, guest);
+    t->unclean_homes &= ~(1u << host);
     t->xmm_owner[host] = IR_NONE;
     if (!t1_is_live(t, value) || t->values[value].xmm != host)
         return;
     uint64_t pinned_homes = t->values[value].homes & t->pinned;
     t->values[value].xmm = X64_NO_REG;
+    t->values[value].is_boxed &= !is_recoverable(t, value);
     if (pinned_homes) {
         t->values[value].xmm = t->host_of[__builtin_ctzll(pinned_homes)];
     } else if (!is_recoverable(t, value)) {
@@ -457,6 +461,8 @@ static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned guest = (unsigned)node->imm, host = t->host_of[guest];
     struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
+    if (t->arch[guest] != IR_NONE)
+        t1_clean(t, t->arch[guest]);
     if (t1_is_float(t, ref)) {
         unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
         if (!is_pinned(t, guest))
@@ -517,6 +523,7 @@ static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
         return;
     }
     if (t1_is_float(t, value)) {
+        t1_clean(t, value);
         unsigned xmm = t1_use_xmm(t, value);
         vacate_home(t, host, guest);
         t1_move_xmm_to_gpr(t, host, xmm, true);
@@ -540,9 +547,12 @@ static void set_pinned_float(struct t1 *t, unsigned guest, ir_ref value)
 {
     unsigned host = t->host_of[guest];
     struct t1_value *v = &t->values[value];
+    if (v->homes & t->pinned) /* one home at most may be unclean */
+        t1_clean(t, value);
     if (v->xmm == host && t->xmm_owner[host] == value) { /* computed in place */
         drop_arch(t, guest);
         note_arch(t, guest, value);
+        t->unclean_homes |= (v->unclean != T1_CLEAN) << host;
         return;
     }
     if (!t1_is_float(t, value)) {
@@ -563,6 +573,7 @@ static void set_pinned_float(struct t1 *t, unsigned guest, ir_ref value)
     v->xmm = (uint8_t)host;
     t->xmm_owner[host] = value;
     note_arch(t, guest, value);
+    t->unclean_homes |= (v->unclean != T1_CLEAN) << host;
 }
 
 /* When pinning is off the host register is written as well as memory: it is what leaves at an
@@ -601,6 +612,7 @@ static void vacate_memory(struct t1 *t, unsigned guest)
 
 static void set_memory_float(struct t1 *t, unsigned guest, ir_ref value)
 {
+    t1_clean(t, value);
     unsigned xmm = t1_use_xmm(t, value);
     vacate_memory(t, guest);
     t1_store_xmm(t, x64_at(TB_HOST_VCPU, (int32_t)(8 * guest)), xmm, true);
@@ -624,6 +636,7 @@ static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
 
 static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
 {
+    t1_clean(t, value);
     unsigned xmm = t1_use_xmm(t, value);
     vacate_memory(t, guest);
     int32_t disp = (int32_t)(8 * guest);
@@ -652,6 +665,60 @@ void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
     else
         set_memory(t, guest, value);
     note_arch(t, guest, value);
+}
+
+/* ---- NaNs ---- */
+
+static void note_clean(struct t1 *t, ir_ref value)
+{
+    struct t1_value *v = &t->values[value];
+    v->unclean = T1_CLEAN;
+    t->unclean_homes &= ~(1u << v->xmm);
+    if (v->spill != T1_NO_SPILL) { /* the copy there is not clean */
+        t->spill_free |= 1u << v->spill;
+        v->spill = T1_NO_SPILL;
+    }
+}
+
+void t1_clean(struct t1 *t, ir_ref value)
+{
+    if (t->values[value].unclean == T1_CLEAN)
+        return;
+    unsigned reg = t1_use_xmm(t, value);
+    t1_put_clean(t, reg, reg, t->values[value].unclean == T1_UNCLEAN_F64);
+    note_clean(t, value);
+}
+
+uint16_t t1_unclean_homes(const struct t1 *t)
+{
+    unsigned homes[3] = {0};
+    for (uint32_t rest = t->unclean_homes; rest; rest &= rest - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(rest);
+        homes[t->values[t->xmm_owner[reg]].unclean] |= 1u << reg;
+    }
+    return (uint16_t)(homes[T1_UNCLEAN_F64] | homes[T1_UNCLEAN_F32] << 8);
+}
+
+/* One comparison tells of two registers. */
+static void clean_homes(struct t1 *t, unsigned homes, bool is_double)
+{
+    while (homes) {
+        unsigned a = (unsigned)__builtin_ctz(homes);
+        homes &= homes - 1;
+        unsigned b = homes ? (unsigned)__builtin_ctz(homes) : a;
+        homes &= ~(1u << b);
+        t1_put_clean(t, a, b, is_double);
+        note_clean(t, t->xmm_owner[a]);
+        if (b != a)
+            note_clean(t, t->xmm_owner[b]);
+    }
+}
+
+void t1_clean_homes(struct t1 *t)
+{
+    uint16_t homes = t1_unclean_homes(t);
+    clean_homes(t, homes & 0xff, true);
+    clean_homes(t, homes >> 8, false);
 }
 
 /* ---- calls ---- */

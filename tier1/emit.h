@@ -59,7 +59,13 @@ struct t1_value {
     uint8_t gpr;       /* host register, or X64_NO_REG */
     uint8_t xmm;
     uint8_t spill;     /* slot, or T1_NO_SPILL */
+    uint8_t unclean;   /* enum t1_unclean; never so in the memory of a guest register */
+    bool is_boxed;     /* f32 in xmm: the 32 bits above it are ones */
 };
+
+/* Whether a float may be a NaN other than the canonical one that RISC-V would have given: it is made
+ * canonical only where its bits matter. */
+enum t1_unclean { T1_CLEAN, T1_UNCLEAN_F64, T1_UNCLEAN_F32 };
 enum { T1_NO_SPILL = 0xff };
 
 /* A captured comparison: can be emitted more than once at one program point. */
@@ -118,6 +124,7 @@ struct t1 {
     uint32_t gpr_free, xmm_free;         /* scratch registers without a live owner */
     uint32_t gpr_locked, xmm_locked;     /* in use by the current node */
     uint32_t spill_free;
+    uint32_t unclean_homes;              /* pinned XMM registers whose value is unclean */
     ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
     uint64_t pinned;                     /* guest registers that live in host registers */
     uint8_t host_of[IR_GUEST_REGS];      /* host register of each (of an f register the XMM), or
@@ -187,6 +194,12 @@ void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg);
 void t1_unlock_gpr(struct t1 *t, unsigned reg);
 /* Moves live values out of the registers that a C call clobbers. */
 void t1_spill_for_call(struct t1 *t);
+/* Makes the value's NaN canonical, where it could be another; changes the flags. */
+void t1_clean(struct t1 *t, ir_ref value);
+/* The same for all pinned registers: before whatever leaves. */
+void t1_clean_homes(struct t1 *t);
+/* Pinned XMM registers that hold an unclean f64; those of an f32 8 bits higher. */
+uint16_t t1_unclean_homes(const struct t1 *t);
 /* Memory that holds the value now, or base X64_NO_REG. */
 struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value);
 
@@ -207,6 +220,9 @@ enum x64_cc t1_cc_of(enum ir_op compare);
 
 /* Entry slot, heat and statistics; everything before the first node. */
 void t1_emit_prologue(struct t1 *t);
+
+/* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */
+void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double);
 
 /* Moves between memory and XMM, VEX or SSE. */
 void t1_load_xmm(struct t1 *t, unsigned reg, struct x64_mem mem, bool is_double);

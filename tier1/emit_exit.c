@@ -108,6 +108,7 @@ void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
     struct tb *to = successor(t, node->imm);
     if (!to)
         return;
+    t1_clean_homes(t);
     if (is_backward(t, node->imm)) {
         compare_pending(t);
         x64_jcc_to(&t->x, X64_NE, to->stub);
@@ -151,6 +152,7 @@ void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
     struct tb *to = successor(t, node->imm);
     if (!to)
         return;
+    t1_clean_homes(t);
     struct t1_compare compare = t1_condition(t, node, 0);
     if (is_backward(t, node->imm)) {
         compare_pending(t);
@@ -200,6 +202,7 @@ static void put_jump_cache(struct t1 *t, unsigned pc)
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
+    t1_clean_homes(t);
     t1_take_gpr(t, X64_RAX);
     unsigned pc = t1_use_gpr(t, node->operand[0]);
     compare_pending(t);
@@ -231,12 +234,14 @@ static void cold_trap(struct t1 *t, const struct t1_cold *cold)
 void t1_emit_exit_trap(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
+    t1_clean_homes(t);
     put_trap(t, node->imm, node->operand[2]);
 }
 
 void t1_emit_exit_trap_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
+    t1_clean_homes(t);
     struct t1_compare compare = t1_condition(t, node, 0);
     t1_emit_compare(t, &compare);
     struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, (enum x64_cc)compare.cc), cold_trap);

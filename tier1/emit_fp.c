@@ -1,8 +1,9 @@
 /* Floating point on scalar SSE, in VEX form when the host has AVX.
  *
  * MXCSR is the guest's: it rounds as frm says (IR_RM_HOST) and accrues the flags. x86 gives the
- * first operand's NaN where RISC-V wants the canonical one, so each arithmetic result is compared
- * with itself and repaired on a cold path. Operations that name another rounding mode go through
+ * first operand's NaN where RISC-V wants the canonical one: a result is unclean until its bits matter
+ * (a store, a sign operation, memory of a guest register, an exit; not a fault, which is repaired
+ * afterwards), and is then compared with itself and repaired on a cold path. Operations that name another rounding mode go through
  * HELPER_FP. The bits of an XMM register above a value's width are arbitrary. */
 #include "src/base/bits.h"
 #include "tier1/emit.h"
@@ -65,27 +66,6 @@ static void put3_rr(struct t1 *t, unsigned spec, unsigned reg, unsigned a, unsig
     put3(t, spec, reg, a, x64_reg_operand(b));
 }
 
-enum { LANE_32 = 0x72, LANE_64 = 0x73, SHIFT_RIGHT = 2, SHIFT_LEFT = 6 };
-
-/* Shift of all lanes by a constant: the opcode says how wide lanes are, the group where to. */
-static void put_lane_shift(struct t1 *t, unsigned opcode, unsigned group, unsigned reg,
-                           unsigned count)
-{
-    if (has_avx(t))
-        x64_vex_rr(&t->x, opcode | X64_0F | X64_66, group, reg, reg);
-    else
-        x64_rr(&t->x, opcode | X64_0F | X64_66, group, reg);
-    x64_u8(&t->x, count);
-}
-
-static void put_ones(struct t1 *t, unsigned reg)
-{
-    if (has_avx(t))
-        x64_vex_rr(&t->x, 0x76 | X64_0F | X64_66, reg, reg, reg);
-    else
-        x64_rr(&t->x, 0x76 | X64_0F | X64_66, reg, reg);
-}
-
 enum { UCOMIS = 0x2e, COMIS = 0x2f };
 
 /* Quiet (UCOMIS) or signalling (COMIS) compare into ZF, PF, CF. */
@@ -123,38 +103,59 @@ void t1_move_gpr_to_xmm(struct t1 *t, unsigned xmm, unsigned gpr, bool is_double
 
 /* ---- canonical NaNs ---- */
 
+static struct x64_operand constant(unsigned which)
+{
+    struct x64_mem mem = T1_VCPU(float_constant);
+    return (struct x64_operand){X64_MEM, mem.base, mem.disp + (int32_t)(16 * which)};
+}
+
 static void jump_back(struct t1 *t, const struct t1_cold *cold)
 {
     x64_patch_rel32(&t->x, x64_jmp(&t->x), cold->back);
 }
 
-/* The canonical NaN is 12 (f64) or 9 (f32) ones below the sign. */
 static void put_canonical_nan(struct t1 *t, unsigned reg, bool is_double)
 {
-    put_ones(t, reg);
-    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_RIGHT, reg, is_double ? 52 : 23);
-    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_LEFT, reg, is_double ? 51 : 22);
+    struct x64_operand nan = constant(is_double ? FLOAT_NAN_F64 : FLOAT_NAN_F32);
+    t1_load_xmm(t, reg, x64_at(nan.reg, nan.value), true);
 }
 
-static void cold_canonical(struct t1 *t, const struct t1_cold *cold)
+static void put_canonical_if_nan(struct t1 *t, unsigned reg, bool is_double)
 {
-    put_canonical_nan(t, cold->a, cold->b);
+    put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
+    uint32_t is_number = x64_jcc(&t->x, X64_NP);
+    put_canonical_nan(t, reg, is_double);
+    x64_patch_rel32(&t->x, is_number, x64_offset(&t->x));
+}
+
+/* One of a and b, or both, is NaN; c: is_double. */
+static void cold_clean(struct t1 *t, const struct t1_cold *cold)
+{
+    if (cold->a != cold->b) {
+        put_canonical_if_nan(t, cold->a, cold->c);
+        put_canonical_if_nan(t, cold->b, cold->c);
+    } else {
+        put_canonical_nan(t, cold->a, cold->c);
+    }
     jump_back(t, cold);
 }
 
-/* On condition cc reg becomes the canonical NaN. */
-static void put_canonical_if(struct t1 *t, enum x64_cc cc, unsigned reg, bool is_double)
+void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double)
 {
-    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, cc), cold_canonical);
-    cold->a = (uint8_t)reg;
-    cold->b = is_double;
+    put_compare(t, UCOMIS, is_double, a, x64_reg_operand(b));
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_P), cold_clean);
+    cold->a = (uint8_t)a;
+    cold->b = (uint8_t)b;
+    cold->c = is_double;
     cold->back = x64_offset(&t->x);
 }
 
-static void put_canonicalise(struct t1 *t, unsigned reg, bool is_double)
+/* The result is as the host gave it; an f32's upper neighbour is that of the first source. */
+static void note_result(struct t1 *t, ir_ref ref, bool is_boxed)
 {
-    put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
-    put_canonical_if(t, X64_P, reg, is_double);
+    t->values[ref].unclean =
+        t->nodes[ref].type == IR_F64 ? T1_UNCLEAN_F64 : T1_UNCLEAN_F32;
+    t->values[ref].is_boxed = is_boxed;
 }
 
 /* ---- arithmetic ---- */
@@ -171,12 +172,17 @@ static void emit_arithmetic(struct t1 *t, ir_ref ref, const struct t1_node *node
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
-    bool is_double = node->type == IR_F64;
-    unsigned a = t1_use_xmm(t, node->operand[0]);
-    struct x64_operand b = t1_use_xmm_operand(t, node->operand[1]);
-    unsigned reg = t1_def_xmm(t, ref, node->operand[0], node->operand[1]);
-    put3(t, opcode | scalar(is_double), reg, a, b);
-    put_canonicalise(t, reg, is_double);
+    ir_ref first = node->operand[0], second = node->operand[1];
+    bool is_commutative = node->op == IR_fadd || node->op == IR_fmul;
+    if (is_commutative && t->values[second].is_boxed) { /* so the result is boxed, too */
+        first = second;
+        second = node->operand[0];
+    }
+    unsigned a = t1_use_xmm(t, first);
+    struct x64_operand b = t1_use_xmm_operand(t, second);
+    unsigned reg = t1_def_xmm(t, ref, first, second);
+    put3(t, opcode | scalar(node->type == IR_F64), reg, a, b);
+    note_result(t, ref, t->values[first].is_boxed);
 }
 
 void t1_emit_fadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -209,7 +215,7 @@ void t1_emit_fsqrt(struct t1 *t, ir_ref ref, const struct t1_node *node)
     unsigned a = t1_use_xmm(t, node->operand[0]);
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
     put3_rr(t, 0x51 | scalar(is_double), reg, a, a);
-    put_canonicalise(t, reg, is_double);
+    note_result(t, ref, t->values[node->operand[0]].is_boxed);
 }
 
 /* The result is NaN. RISC-V wants the invalid flag for infinity * 0 + quiet NaN too, which a plain
@@ -257,6 +263,7 @@ void t1_emit_fmadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
     cold->c = (uint8_t)b;
     cold->d = is_double;
     cold->back = x64_offset(&t->x);
+    t->values[ref].is_boxed = t->values[node->operand[2]].is_boxed;
 }
 
 /* One of b and c is NaN: the other is the result, unless both are. a result, d is_double. */
@@ -305,42 +312,42 @@ void t1_emit_fmax(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 /* ---- signs ---- */
 
-static unsigned sign_mask(struct t1 *t, bool is_double)
-{
-    unsigned mask = t1_temp_xmm(t);
-    put_ones(t, mask);
-    put_lane_shift(t, is_double ? LANE_64 : LANE_32, SHIFT_LEFT, mask, is_double ? 63 : 31);
-    return mask;
-}
+enum { ANDPS = 0x54, ORPS = 0x56, XORPS = 0x57 };
 
-enum { ANDPS = 0x54, ANDNPS = 0x55, ORPS = 0x56, XORPS = 0x57 };
+/* reg := a op constant, which leaves what lies above an f32 alone. */
+static void emit_sign_operation(struct t1 *t, ir_ref ref, const struct t1_node *node,
+                                unsigned opcode, unsigned which)
+{
+    ir_ref operand = node->operand[0];
+    t1_clean(t, operand);
+    unsigned a = t1_use_xmm(t, operand), reg = t1_def_xmm(t, ref, operand, IR_NONE);
+    put3(t, opcode | X64_0F, reg, a, constant(which));
+    t->values[ref].is_boxed = t->values[operand].is_boxed;
+}
 
 void t1_emit_fneg(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    unsigned a = t1_use_xmm(t, node->operand[0]);
-    unsigned mask = sign_mask(t, node->type == IR_F64);
-    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
-    put3_rr(t, XORPS | X64_0F, reg, a, mask);
+    emit_sign_operation(t, ref, node, XORPS,
+                        node->type == IR_F64 ? FLOAT_SIGN_F64 : FLOAT_SIGN_F32);
 }
 
 void t1_emit_fabs(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    unsigned a = t1_use_xmm(t, node->operand[0]);
-    unsigned mask = t1_temp_xmm(t);
-    put_ones(t, mask);
-    put_lane_shift(t, node->type == IR_F64 ? LANE_64 : LANE_32, SHIFT_RIGHT, mask, 1);
-    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
-    put3_rr(t, ANDPS | X64_0F, reg, a, mask);
+    emit_sign_operation(t, ref, node, ANDPS, node->type == IR_F64 ? FLOAT_ABS_F64 : FLOAT_ABS_F32);
 }
 
 void t1_emit_fcopysign(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
+    bool is_double = node->type == IR_F64;
+    t1_clean(t, node->operand[0]);
+    t1_clean(t, node->operand[1]);
     unsigned a = t1_use_xmm(t, node->operand[0]), b = t1_use_xmm(t, node->operand[1]);
-    unsigned mask = sign_mask(t, node->type == IR_F64), magnitude = t1_temp_xmm(t);
-    put3_rr(t, ANDNPS | X64_0F, magnitude, mask, a);
-    put3_rr(t, ANDPS | X64_0F, mask, mask, b);
+    unsigned sign = t1_temp_xmm(t), magnitude = t1_temp_xmm(t);
+    put3(t, ANDPS | X64_0F, magnitude, a, constant(is_double ? FLOAT_ABS_F64 : FLOAT_ABS_F32));
+    put3(t, ANDPS | X64_0F, sign, b, constant(is_double ? FLOAT_SIGN_F64 : FLOAT_SIGN_F32));
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], node->operand[1]);
-    put3_rr(t, ORPS | X64_0F, reg, magnitude, mask);
+    put3_rr(t, ORPS | X64_0F, reg, magnitude, sign);
+    t->values[ref].is_boxed = t->values[node->operand[0]].is_boxed;
 }
 
 /* ---- comparison ---- */
@@ -514,7 +521,7 @@ static void emit_float_to_float(struct t1 *t, ir_ref ref, const struct t1_node *
     unsigned a = t1_use_xmm(t, node->operand[0]);
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
     put3_rr(t, 0x5a | scalar(from_double), reg, a, a);
-    put_canonicalise(t, reg, !from_double);
+    note_result(t, ref, false);
 }
 
 void t1_emit_fcvt_f32(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -534,33 +541,59 @@ void t1_emit_fcvt_f64(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 void t1_emit_box(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    unsigned a = t1_use_xmm(t, node->operand[0]), ones = t1_temp_xmm(t);
-    put_ones(t, ones);
-    put_lane_shift(t, LANE_64, SHIFT_LEFT, ones, 32);
-    unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
-    put3_rr(t, ORPS | X64_0F, reg, a, ones);
+    ir_ref value = node->operand[0];
+    unsigned a = t1_use_xmm(t, value), reg = t1_def_xmm(t, ref, value, IR_NONE);
+    if (t->values[value].is_boxed)
+        t1_move_xmm(t, reg, a);
+    else
+        put3(t, ORPS | X64_0F, reg, a, constant(FLOAT_BOX));
+    t->values[ref].unclean = t->values[value].unclean;
 }
 
-/* The upper half must be all ones; a value that is in memory is looked at there. */
+static void cold_not_boxed(struct t1 *t, const struct t1_cold *cold)
+{
+    put_canonical_nan(t, cold->a, false);
+    jump_back(t, cold);
+}
+
+/* Sets the flags by whether the upper half of the low 64 bits is all ones; gives the condition that
+ * it is not. */
+static enum x64_cc put_box_test(struct t1 *t, unsigned reg)
+{
+    if (has_avx(t)) {
+        x64_vex_ro(&t->x, 0x17 | X64_0F38 | X64_66, reg, 0, constant(FLOAT_BOX)); /* vptest */
+        return X64_AE;
+    }
+    unsigned temp = t1_temp_gpr(t);
+    t1_move_xmm_to_gpr(t, temp, reg, true);
+    x64_shift_i(&t->x, X64_SAR, X64_W, temp, 32);
+    x64_alu_ri(&t->x, X64_CMP, 0, temp, -1);
+    return X64_NE;
+}
+
+/* A value that is in memory is looked at there. */
 void t1_emit_unbox(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref value = node->operand[0];
+    t1_clean(t, value);
     struct x64_mem mem = t1_memory_of(t, value);
     unsigned reg;
+    enum x64_cc is_not_boxed = X64_NE;
     if (t->values[value].xmm == X64_NO_REG && mem.base != X64_NO_REG) {
         reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
-        t1_load_xmm(t, reg, mem, false);
+        t1_load_xmm(t, reg, mem, true);
         mem.disp += 4;
         x64_alu_mi(&t->x, X64_CMP, 0, mem, -1);
     } else {
-        unsigned a = t1_use_xmm(t, value), temp = t1_temp_gpr(t);
-        t1_move_xmm_to_gpr(t, temp, a, true);
-        x64_shift_i(&t->x, X64_SAR, X64_W, temp, 32);
-        x64_alu_ri(&t->x, X64_CMP, 0, temp, -1);
+        unsigned a = t1_use_xmm(t, value);
         reg = t1_def_xmm(t, ref, value, IR_NONE);
         t1_move_xmm(t, reg, a);
+        is_not_boxed = put_box_test(t, reg);
     }
-    put_canonical_if(t, X64_NE, reg, false);
+    struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, is_not_boxed), cold_not_boxed);
+    cold->a = (uint8_t)reg;
+    cold->back = x64_offset(&t->x);
+    t->values[ref].is_boxed = true;
 }
 
 /* Between the classes; within one it is an alias (plan.c). */
@@ -568,6 +601,7 @@ void t1_emit_bitcast(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref value = node->operand[0];
     bool is_double = node->width == 64;
+    t1_clean(t, value);
     struct x64_mem mem = t1_memory_of(t, value);
     if (ir_type_is_float(node->type)) {
         unsigned gpr = t1_use_gpr(t, value), reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);

@@ -5,7 +5,7 @@
  * is noted with the guest pc it stands for, and no guest register changes before it. */
 #include "tier1/emit.h"
 
-static void note_fault(struct t1 *t, uint16_t memop)
+static void note_unclean_fault(struct t1 *t, uint16_t memop, uint16_t unclean)
 {
     uint32_t offset = x64_offset(&t->x);
     if (offset > UINT16_MAX)
@@ -13,7 +13,14 @@ static void note_fault(struct t1 *t, uint16_t memop)
     t->faults[t->fault_count++] = (struct fault_point){
         .code_offset = (uint16_t)offset,
         .guest_offset = (uint16_t)ir_memop_pc_offset(memop),
+        .unclean_f64 = (uint8_t)unclean,
+        .unclean_f32 = (uint8_t)(unclean >> 8),
     };
+}
+
+static void note_fault(struct t1 *t, uint16_t memop)
+{
+    note_unclean_fault(t, memop, t1_unclean_homes(t));
 }
 
 static struct x64_mem guest_at(unsigned index, int32_t disp)
@@ -61,8 +68,9 @@ static unsigned store_spec(uint16_t memop)
 static void emit_float_load(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
+    uint16_t unclean = t1_unclean_homes(t); /* the result's register keeps its value in a fault */
     unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
-    note_fault(t, node->operand[2]);
+    note_unclean_fault(t, node->operand[2], unclean);
     t1_load_xmm(t, reg, mem, node->type == IR_F64);
 }
 
@@ -90,6 +98,7 @@ void t1_emit_store(struct t1 *t, ir_ref ref, const struct t1_node *node)
     uint16_t memop = node->operand[2];
     unsigned width = 8 * ir_memop_size_bytes(memop);
     if (t1_is_float(t, value)) {
+        t1_clean(t, value);
         unsigned xmm = t1_use_xmm(t, value);
         struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
         note_fault(t, memop);

@@ -90,8 +90,11 @@ static void bind_call_result(struct t1 *t, ir_ref ref, const struct t1_node *nod
 void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
                     enum vcpu_helper_index index, uint64_t desc)
 {
-    for (unsigned k = 0; k < node->count; k++)
+    for (unsigned k = 0; k < node->count; k++) {
+        if (!(ir_op_info[node->op].flags & IR_FP_FLAGS)) /* those take all NaNs alike */
+            t1_clean(t, node->operand[k]);
         store_argument(t, k, node->operand[k], t1_operand_type(t, ref, k));
+    }
     store_constant(t, argument(3), desc);
     call_thunk(t, index);
     bind_call_result(t, ref, node);

@@ -48,6 +48,7 @@ static const uint8_t own_traits[IR_OP_COUNT] = {
     [IR_zext] = ALIASES | PASSES_HINT,
     [IR_bitcast] = ALIASES,
     [IR_unbox] = ALIASES,
+    [IR_box] = PASSES_HINT,
     [IR_add] = FOLDS | PASSES_HINT | COMMUTES,
     [IR_sub] = PASSES_HINT,
     [IR_mul] = PASSES_HINT | COMMUTES,

@@ -54,7 +54,7 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     t->width = grown(t->width, capacity, sizeof *t->width);
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);
-    t->colds = grown(t->colds, capacity * 2 + 1, sizeof *t->colds);
+    t->colds = grown(t->colds, capacity * 3 + 1, sizeof *t->colds);
     t->faults = grown(t->faults, capacity * 2, sizeof *t->faults);
     t->capacity = capacity;
 }

@@ -42,14 +42,14 @@ static void store_pinned(struct vcpu *vcpu, const ucontext_t *context)
 #undef STORE
 }
 
-/* The pc of an access in tier 1 code. */
-static uint64_t tier1_fault_pc(const struct tb_code *code, const uint8_t *host_pc)
+/* Of an access in tier 1 code. */
+static struct fault_point tier1_fault_point(const struct tb_code *code, const uint8_t *host_pc)
 {
     uint32_t offset = (uint32_t)(host_pc - code->start);
     for (uint32_t i = 0; i < code->fault_count; i++)
         if (code->faults[i].code_offset == offset)
-            return code->tb->pc + code->faults[i].guest_offset;
-    return code->tb->pc;
+            return code->faults[i];
+    return (struct fault_point){0};
 }
 
 /* Makes the interrupted generated code leave to the loop with everything in the vcpu. */
@@ -68,7 +68,10 @@ static void fault_in_tier1(struct exec_thread *thread, const struct tb_code *cod
     struct vcpu *vcpu = &thread->vcpu;
     greg_t *registers = context->uc_mcontext.gregs;
     store_pinned(vcpu, context);
-    vcpu->pc = tier1_fault_pc(code, (const uint8_t *)(uintptr_t)registers[REG_RIP]);
+    struct fault_point point =
+        tier1_fault_point(code, (const uint8_t *)(uintptr_t)registers[REG_RIP]);
+    fault_point_clean(&point, vcpu->reg);
+    vcpu->pc = code->tb->pc + point.guest_offset;
     thread->fault.pc = vcpu->pc;
     thread->fault.is_state_exact = true;
     leave_generated(vcpu, context);

@@ -91,6 +91,18 @@ static inline unsigned jump_cache_slot(uint64_t pc)
     return (unsigned)(pc >> 1) & (JUMP_CACHE_SIZE - 1);
 }
 
+/* 16-byte operands for generated code, in vcpu->float_constant. */
+enum vcpu_float_constant {
+    FLOAT_NAN_F64,  /* canonical NaN */
+    FLOAT_NAN_F32,  /* boxed */
+    FLOAT_SIGN_F64, /* the sign bit */
+    FLOAT_SIGN_F32,
+    FLOAT_ABS_F64, /* all but the sign bit */
+    FLOAT_ABS_F32,
+    FLOAT_BOX, /* the upper half of the low 64 bits */
+    FLOAT_CONSTANT_COUNT
+};
+
 enum { VCPU_SPILL_SLOTS = 32, VCPU_TEMP_SLOTS = 1024 };
 
 /* One guest hart. Owner: its thread; every field is written by that thread only (generated code
@@ -119,6 +131,7 @@ struct vcpu {
     vcpu_helper *helper[HELPER_COUNT];
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
+    _Alignas(16) uint64_t float_constant[FLOAT_CONSTANT_COUNT][2]; /* set by vcpu_init */
     uint64_t region_entry;       /* guest pc at which a region with several entries is entered */
     uint64_t counter[COUNTER_COUNT];
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];

@@ -19,11 +19,17 @@
 
 enum tb_tier { TB_TIER_NONE = -1, TB_TIER_0, TB_TIER_1, TB_TIER_2, TB_TIER_3, TB_TIER_COUNT };
 
-/* Where a memory access of tier 1 lies, for the pc of a fault. */
+/* Where a memory access of tier 1 lies, for the state at a fault. */
 struct fault_point {
     uint16_t code_offset;  /* of the accessing instruction, from the code's start */
     uint16_t guest_offset; /* bytes from the TB's pc */
+    /* XMM numbers of pinned f registers that hold arithmetic results as the host gave them: a NaN is
+     * to be made canonical. */
+    uint8_t unclean_f64;
+    uint8_t unclean_f32; /* boxed */
 };
+/* Makes the f registers among reg[IR_GUEST_REGS], as found at the access, what the guest must see. */
+void fault_point_clean(const struct fault_point *point, uint64_t *reg);
 
 enum tb_link_kind {
     TB_LINK_JUMP,    /* site: the rel32 of a jmp or jcc, its four bytes inside one aligned 8-byte word */

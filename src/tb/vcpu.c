@@ -1,6 +1,6 @@
 /* The vcpu record: initial state, its thunks and helpers, and the offsets that generated code
  * relies on. */
-#include "src/tb/abi.h"
+#include "src/tb/tb.h"
 
 #include "src/ir/fp.h"
 
@@ -19,6 +19,16 @@ _Static_assert(offsetof(struct vcpu, memory_base) == VCPU_OFFSET_MEMORY_BASE, "v
 _Static_assert(offsetof(struct vcpu, helper_arg) == VCPU_OFFSET_HELPER_ARG, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_OFFSET_HOST_RSP, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, helper) == VCPU_OFFSET_HELPER, "vcpu offset");
+
+static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
+    [FLOAT_NAN_F64] = {UINT64_C(0x7ff8) << 48, 0},
+    [FLOAT_NAN_F32] = {UINT64_C(0xffffffff7fc00000), 0},
+    [FLOAT_SIGN_F64] = {UINT64_C(1) << 63, 0},
+    [FLOAT_SIGN_F32] = {UINT64_C(1) << 31, 0},
+    [FLOAT_ABS_F64] = {~(UINT64_C(1) << 63), UINT64_MAX},
+    [FLOAT_ABS_F32] = {~(UINT64_C(1) << 31), UINT64_MAX},
+    [FLOAT_BOX] = {UINT64_C(0xffffffff) << 32, 0},
+};
 
 /* enter.S; not functions to be called from C. */
 extern const char tb_thunk_leave[], tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[],
@@ -78,6 +88,24 @@ void vcpu_set_fcsr(struct vcpu *vcpu, uint32_t fcsr)
     vcpu_flush_jump_cache(vcpu);
 }
 
+/* Any NaN becomes the canonical one. */
+static void clean(uint64_t *reg, bool is_double)
+{
+    uint64_t infinity = is_double ? UINT64_C(0x7ff) << 52 : UINT64_C(0xff) << 23;
+    uint64_t magnitude = is_double ? *reg & (UINT64_MAX >> 1) : *reg & (UINT32_MAX >> 1);
+    if (magnitude > infinity)
+        *reg = float_constant[is_double ? FLOAT_NAN_F64 : FLOAT_NAN_F32][0];
+}
+
+void fault_point_clean(const struct fault_point *point, uint64_t *reg)
+{
+#define CLEAN(position, guest, host)                                                               \
+    if ((point->unclean_f64 | point->unclean_f32) >> host & 1)                                     \
+        clean(&reg[guest], point->unclean_f64 >> host & 1);
+    TB_PINNED_FLOAT(CLEAN)
+#undef CLEAN
+}
+
 void vcpu_flush_jump_cache(struct vcpu *vcpu)
 {
     for (unsigned i = 0; i < JUMP_CACHE_SIZE; i++)
@@ -88,6 +116,7 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
 {
     memset(vcpu, 0, sizeof *vcpu);
     vcpu->memory_base = memory_base;
+    memcpy(vcpu->float_constant, float_constant, sizeof float_constant);
     vcpu->mxcsr = FP_MXCSR_DEFAULT;
     vcpu->reservation_address = UINT64_MAX;
     vcpu->thunk_leave = tb_thunk_leave;

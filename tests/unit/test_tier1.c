@@ -481,6 +481,7 @@ static void note_snapshot(const greg_t *host, const struct _libc_fpstate *floats
     TB_PINNED_FLOAT(COPY_FLOAT)
 #undef COPY_FLOAT
 #undef COPY_PINNED
+    fault_point_clean(point, snapshot->reg);
 }
 
 static void on_segv(int number, siginfo_t *info, void *context)
