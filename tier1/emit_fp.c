@@ -150,12 +150,18 @@ void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double)
     cold->back = x64_offset(&t->x);
 }
 
+/* f32: the 32 bits above the value are ones. */
+static bool is_boxed(const struct t1 *t, ir_ref value)
+{
+    return t->nodes[value].op == IR_box || t->values[value].is_boxed;
+}
+
 /* The result is as the host gave it; an f32's upper neighbour is that of the first source. */
-static void note_result(struct t1 *t, ir_ref ref, bool is_boxed)
+static void note_result(struct t1 *t, ir_ref ref, ir_ref first)
 {
     t->values[ref].unclean =
         t->nodes[ref].type == IR_F64 ? T1_UNCLEAN_F64 : T1_UNCLEAN_F32;
-    t->values[ref].is_boxed = is_boxed;
+    t->values[ref].is_boxed = is_boxed(t, first);
 }
 
 /* ---- arithmetic ---- */
@@ -174,7 +180,7 @@ static void emit_arithmetic(struct t1 *t, ir_ref ref, const struct t1_node *node
     }
     ir_ref first = node->operand[0], second = node->operand[1];
     bool is_commutative = node->op == IR_fadd || node->op == IR_fmul;
-    if (is_commutative && t->values[second].is_boxed) { /* so the result is boxed, too */
+    if (is_commutative && is_boxed(t, second)) { /* so the result is boxed, too */
         first = second;
         second = node->operand[0];
     }
@@ -182,7 +188,7 @@ static void emit_arithmetic(struct t1 *t, ir_ref ref, const struct t1_node *node
     struct x64_operand b = t1_use_xmm_operand(t, second);
     unsigned reg = t1_def_xmm(t, ref, first, second);
     put3(t, opcode | scalar(node->type == IR_F64), reg, a, b);
-    note_result(t, ref, t->values[first].is_boxed);
+    note_result(t, ref, first);
 }
 
 void t1_emit_fadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -215,7 +221,7 @@ void t1_emit_fsqrt(struct t1 *t, ir_ref ref, const struct t1_node *node)
     unsigned a = t1_use_xmm(t, node->operand[0]);
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
     put3_rr(t, 0x51 | scalar(is_double), reg, a, a);
-    note_result(t, ref, t->values[node->operand[0]].is_boxed);
+    note_result(t, ref, node->operand[0]);
 }
 
 /* The result is NaN. RISC-V wants the invalid flag for infinity * 0 + quiet NaN too, which a plain
@@ -263,7 +269,7 @@ void t1_emit_fmadd(struct t1 *t, ir_ref ref, const struct t1_node *node)
     cold->c = (uint8_t)b;
     cold->d = is_double;
     cold->back = x64_offset(&t->x);
-    t->values[ref].is_boxed = t->values[node->operand[2]].is_boxed;
+    t->values[ref].is_boxed = is_boxed(t, node->operand[2]);
 }
 
 /* One of b and c is NaN: the other is the result, unless both are. a result, d is_double. */
@@ -322,7 +328,7 @@ static void emit_sign_operation(struct t1 *t, ir_ref ref, const struct t1_node *
     t1_clean(t, operand);
     unsigned a = t1_use_xmm(t, operand), reg = t1_def_xmm(t, ref, operand, IR_NONE);
     put3(t, opcode | X64_0F, reg, a, constant(which));
-    t->values[ref].is_boxed = t->values[operand].is_boxed;
+    t->values[ref].is_boxed = is_boxed(t, operand);
 }
 
 void t1_emit_fneg(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -347,7 +353,7 @@ void t1_emit_fcopysign(struct t1 *t, ir_ref ref, const struct t1_node *node)
     put3(t, ANDPS | X64_0F, sign, b, constant(is_double ? FLOAT_SIGN_F64 : FLOAT_SIGN_F32));
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], node->operand[1]);
     put3_rr(t, ORPS | X64_0F, reg, magnitude, sign);
-    t->values[ref].is_boxed = t->values[node->operand[0]].is_boxed;
+    t->values[ref].is_boxed = is_boxed(t, node->operand[0]);
 }
 
 /* ---- comparison ---- */
@@ -521,7 +527,8 @@ static void emit_float_to_float(struct t1 *t, ir_ref ref, const struct t1_node *
     unsigned a = t1_use_xmm(t, node->operand[0]);
     unsigned reg = t1_def_xmm(t, ref, node->operand[0], IR_NONE);
     put3_rr(t, 0x5a | scalar(from_double), reg, a, a);
-    note_result(t, ref, false);
+    note_result(t, ref, node->operand[0]);
+    t->values[ref].is_boxed = false; /* above it is the rest of an f64 */
 }
 
 void t1_emit_fcvt_f32(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -543,7 +550,7 @@ void t1_emit_box(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref value = node->operand[0];
     unsigned a = t1_use_xmm(t, value), reg = t1_def_xmm(t, ref, value, IR_NONE);
-    if (t->values[value].is_boxed)
+    if (is_boxed(t, value))
         t1_move_xmm(t, reg, a);
     else
         put3(t, ORPS | X64_0F, reg, a, constant(FLOAT_BOX));

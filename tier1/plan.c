@@ -2,7 +2,7 @@
  *
  * Forward, each instruction becomes a node whose operands are canonical values: a repeated get_reg,
  * a trunc, a zext of a value that is already zero-extended and an integer bitcast are only names
- * for their operand. So the bits of a register above a value's width are arbitrary, save that a
+ * for their operand; a boxed f32 stands for the f32 itself. So the bits of a register above a value's width are arbitrary, save that a
  * canonical i32 is always zero-extended. Backward, unused nodes are dropped, single-use operations
  * are folded into their user, and next uses and destination hints are noted. */
 #include "tier1/emit.h"
@@ -122,7 +122,7 @@ static ir_ref alias_of(struct t1 *t, ir_ref ref, const struct t1_node *node, ir_
     case IR_bitcast:
         return is_same_class(t, operand, ref) ? operand : ref;
     case IR_unbox:
-        return t->nodes[operand].op == IR_box ? t->nodes[operand].operand[0] : ref;
+        return t->nodes[operand].op == IR_box ? operand : ref;
     default: /* an opcode as stored, not the enum: all others stand for themselves */
         return ref;
     }
@@ -181,6 +181,8 @@ static void plan_forward(struct t1 *t)
                 continue;
             }
         }
+        if (node->op == IR_box) /* its low half: from here on the two need one register */
+            t->canon[t->block->insns[i].a] = ref;
         t->exits_planned += (flag_traits[node->op] & OBSERVES) != 0;
         count_uses(t, node);
     }
