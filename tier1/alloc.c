@@ -680,15 +680,6 @@ static void note_clean(struct t1 *t, ir_ref value)
     }
 }
 
-void t1_clean(struct t1 *t, ir_ref value)
-{
-    if (t->values[value].unclean == T1_CLEAN)
-        return;
-    unsigned reg = t1_use_xmm(t, value);
-    t1_put_clean(t, reg, reg, t->values[value].unclean == T1_UNCLEAN_F64);
-    note_clean(t, value);
-}
-
 uint16_t t1_unclean_homes(const struct t1 *t)
 {
     unsigned homes[3] = {0};
@@ -699,26 +690,31 @@ uint16_t t1_unclean_homes(const struct t1 *t)
     return (uint16_t)(homes[T1_UNCLEAN_F64] | homes[T1_UNCLEAN_F32] << 8);
 }
 
-/* One comparison tells of two registers. */
-static void clean_homes(struct t1 *t, unsigned homes, bool is_double)
+/* Cleans the value in register a and, as one comparison tells of two registers, a home as well. */
+static void clean_with_home(struct t1 *t, unsigned a, enum t1_unclean kind)
 {
-    while (homes) {
-        unsigned a = (unsigned)__builtin_ctz(homes);
-        homes &= homes - 1;
-        unsigned b = homes ? (unsigned)__builtin_ctz(homes) : a;
-        homes &= ~(1u << b);
-        t1_put_clean(t, a, b, is_double);
-        note_clean(t, t->xmm_owner[a]);
-        if (b != a)
-            note_clean(t, t->xmm_owner[b]);
-    }
+    unsigned homes = t1_unclean_homes(t);
+    homes = (kind == T1_UNCLEAN_F64 ? homes & 0xff : homes >> 8) & ~(1u << a);
+    unsigned b = homes ? (unsigned)__builtin_ctz(homes) : a;
+    t1_put_clean(t, a, b, kind == T1_UNCLEAN_F64);
+    note_clean(t, t->xmm_owner[a]);
+    if (b != a)
+        note_clean(t, t->xmm_owner[b]);
+}
+
+void t1_clean(struct t1 *t, ir_ref value)
+{
+    enum t1_unclean kind = (enum t1_unclean)t->values[value].unclean;
+    if (kind != T1_CLEAN)
+        clean_with_home(t, t1_use_xmm(t, value), kind);
 }
 
 void t1_clean_homes(struct t1 *t)
 {
-    uint16_t homes = t1_unclean_homes(t);
-    clean_homes(t, homes & 0xff, true);
-    clean_homes(t, homes >> 8, false);
+    while (t->unclean_homes) {
+        unsigned reg = (unsigned)__builtin_ctz(t->unclean_homes);
+        clean_with_home(t, reg, (enum t1_unclean)t->values[t->xmm_owner[reg]].unclean);
+    }
 }
 
 /* ---- calls ---- */
