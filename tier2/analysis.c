@@ -274,15 +274,40 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
 
 /* ---- entry point ---- */
 
-/* Chunked loops that are one block. */
-static void find_plain_floats(const struct ir_region *region, struct arena *arena,
-                              struct region_facts *facts)
+/* What makes chunked loops of one block easier to vectorise. */
+static void examine_single_loops(const struct ir_region *region, struct arena *arena,
+                                 struct region_facts *facts)
 {
     for (uint32_t i = 0; i < region->length; i++) {
         struct node_facts *node = &facts->nodes[i];
-        if (node->is_chunked && node->is_single)
-            node->is_plain_float = block_is_plain_float(region->nodes[i].block, node, arena);
+        const struct ir_block *block = region->nodes[i].block;
+        if (!node->is_chunked || !node->is_single)
+            continue;
+        node->is_plain_float = block_is_plain_float(block, node, arena);
+        block_find_stride(block, node->written, &node->stride);
     }
+}
+
+static uint64_t regs_read(const struct ir_block *block)
+{
+    uint64_t regs = 0;
+    for (uint32_t i = 0; i < block->length; i++)
+        if (block->insns[i].op == IR_get_reg)
+            regs |= reg_bit(block->insns[i].imm);
+    return regs;
+}
+
+/* Guarded registers have facts, and those of plain loops are hidden: both need a copy. */
+static uint64_t lazy_regs(const struct ir_region *region, const struct region_facts *facts)
+{
+    uint64_t lazy = facts->used;
+    for (uint32_t i = 0; i < region->length; i++) {
+        const struct node_facts *node = &facts->nodes[i];
+        lazy &= ~(node->written | guarded_regs(node));
+        if (node->is_plain_float)
+            lazy &= ~regs_read(region->nodes[i].block);
+    }
+    return lazy;
 }
 
 static void mark_entries(const struct ir_region *region, struct region_facts *facts)
@@ -323,7 +348,7 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
         make_all_live(region, ret_facts);
     else
         solve_liveness(region, ret_facts);
-    find_plain_floats(region, arena, ret_facts);
+    examine_single_loops(region, arena, ret_facts);
     struct forward_state state = {
         .region = region,
         .facts = ret_facts,
@@ -333,4 +358,5 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
     if (has_loop(region, ret_facts))
         assumed = choose_assumptions(&state);
     solve_forward(&state, &assumed);
+    ret_facts->lazy = lazy_regs(region, ret_facts);
 }

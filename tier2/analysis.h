@@ -7,6 +7,15 @@
 #include "src/ir/region.h"
 #include "tier2/facts.h"
 
+/* How a loop of one block ends: register reg, which advances by a multiple of factor (a power of
+ * two), reaches a register that does not change, or a constant. */
+struct loop_stride {
+    unsigned reg;
+    uint64_t factor; /* 0: the loop does not end like that */
+    bool is_end_reg;
+    uint64_t end;    /* register number or constant */
+};
+
 /* Sets of guest registers: bit r is register r. */
 struct node_facts {
     uint64_t written;      /* by any instruction of the block */
@@ -24,12 +33,14 @@ struct node_facts {
     bool is_chunked;       /* header of an innermost loop whose poll is due every 256 iterations */
     bool is_vector_like;   /* header of a short loop of one node: vectorising may pay */
     bool is_single;        /* the header's innermost loop is the node itself */
+    struct loop_stride stride; /* of a chunked single loop */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };
 
 struct region_facts {
     struct node_facts *nodes;
     uint64_t used; /* registers that occur */
+    uint64_t lazy; /* those that need no copy in the function: only read, and nothing known */
     uint32_t longest_block;
     bool is_all_live; /* everything is live everywhere */
 };
@@ -63,12 +74,21 @@ static inline uint64_t edge_keeps(const struct region_facts *facts, uint32_t fro
 /* The registers that an entry's guard must check: what is known of them is more than nothing. */
 static inline uint64_t guarded_regs(const struct node_facts *node)
 {
-    return node->regs_in.narrow | node->regs_in.arithmetic_full;
+    return node->is_entry ? node->regs_in.narrow | node->regs_in.arithmetic_full : 0;
+}
+/* Whether the node is also lowered as a fallback, with exits in place of edges. */
+static inline bool has_fallback(const struct node_facts *node)
+{
+    return guarded_regs(node) || node->stride.factor;
 }
 
 /* plain.c: whether a block that is an innermost loop on its own may use plain floating point. */
 bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
                           struct arena *arena);
+
+/* stride.c: how the block, a loop on its own that writes these registers, ends. */
+bool block_find_stride(const struct ir_block *block, uint64_t written,
+                       struct loop_stride *ret_stride);
 
 /* loops.c: marks reachable nodes, back edges, headers and chunked loops. */
 void region_find_loops(const struct ir_region *region, bool is_polling_chunked,

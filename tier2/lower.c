@@ -93,6 +93,15 @@ LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeR
     return LLVMBuildCall2(lower->builder, type, function, args, count, "");
 }
 
+LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char *constraint)
+{
+    LLVMTypeRef value_type = LLVMTypeOf(value);
+    LLVMTypeRef type = LLVMFunctionType(value_type, &value_type, 1, 0);
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, constraint, strlen(constraint), 1, 0,
+                                            LLVMInlineAsmDialectATT, 0);
+    return LLVMBuildCall2(lower->builder, type, nothing, &value, 1, "");
+}
+
 void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
                   LLVMValueRef slot)
 {
@@ -272,11 +281,12 @@ static void init_metadata(struct lowering *lower)
     lower->unlikely = LLVMMDNodeInContext2(lower->context, weights, ARRAY_LENGTH(weights));
 }
 
-static void add_attribute(struct lowering *lower, LLVMAttributeIndex index, const char *name)
+static void add_attribute(struct lowering *lower, LLVMAttributeIndex index, const char *name,
+                          uint64_t value)
 {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(lower->function, index,
-                            LLVMCreateEnumAttribute(lower->context, kind, 0));
+                            LLVMCreateEnumAttribute(lower->context, kind, value));
 }
 
 static void add_function(struct lowering *lower)
@@ -289,10 +299,11 @@ static void add_function(struct lowering *lower)
     LLVMSetPrologueData(lower->function,
                         LLVMConstStringInContext(lower->context, (const char *)entry_slot_nop,
                                                  ENTRY_SLOT_BYTES, 1));
-    add_attribute(lower, LLVMAttributeFunctionIndex, "nounwind");
-    add_attribute(lower, LLVMAttributeFunctionIndex, "null_pointer_is_valid");
-    add_attribute(lower, 1, "noalias");
-    add_attribute(lower, 2, "noalias");
+    add_attribute(lower, LLVMAttributeFunctionIndex, "nounwind", 0);
+    add_attribute(lower, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
+    add_attribute(lower, 1, "noalias", 0);
+    add_attribute(lower, 1, "dereferenceable", sizeof(struct vcpu));
+    add_attribute(lower, 2, "noalias", 0);
     /* No calls of memcpy and its kind: an object must not refer to anything outside. */
     LLVMAddAttributeAtIndex(lower->function, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(lower->context, "no-builtins",
@@ -396,6 +407,7 @@ static void count_region_entry(struct lowering *lower)
 static void lower_guarded_entry(struct lowering *lower, uint32_t index)
 {
     const struct node_facts *facts = &lower->facts->nodes[index];
+    lower_load_regs(lower, facts->live_in);
     if (!guarded_regs(facts)) {
         LLVMBuildBr(lower->builder, lower->blocks[index].enter);
         return;
@@ -431,6 +443,16 @@ static void lower_dispatch(struct lowering *lower)
     lower_guarded_entry(lower, (uint32_t)dispatch->edges[dispatch->edge_count - 1].node);
 }
 
+/* The node with what is known there, but leaving by all its exits. */
+static void lower_fallback(struct lowering *lower, uint32_t index, LLVMBasicBlockRef block)
+{
+    const struct node_facts *facts = &lower->facts->nodes[index];
+    lower_continue_at(lower, block);
+    lower->is_leaving = true;
+    lower_block_body(lower, index, facts->regs_in, facts->dirty_in);
+    lower->is_leaving = false;
+}
+
 static void lower_nodes(struct lowering *lower)
 {
     for (uint32_t i = lower->region->is_dispatching; i < lower->region->length; i++) {
@@ -439,6 +461,8 @@ static void lower_nodes(struct lowering *lower)
             continue;
         lower_continue_at(lower, lower->blocks[i].body);
         lower_block_body(lower, i, facts->regs_in, facts->dirty_in);
+        if (lower->blocks[i].fallback)
+            lower_fallback(lower, i, lower->blocks[i].fallback);
     }
 }
 

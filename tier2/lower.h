@@ -50,6 +50,7 @@ struct node_blocks {
     LLVMBasicBlockRef again; /* by a back edge of its innermost loop: polls, maybe not each time */
     LLVMBasicBlockRef outer; /* by any other back edge: polls, then enters */
     LLVMBasicBlockRef body;
+    LLVMBasicBlockRef fallback; /* the body with exits in place of edges (stride.c), or NULL */
 };
 
 struct lowering {
@@ -118,6 +119,8 @@ LLVMValueRef lower_phi(struct lowering *lower, LLVMValueRef first, LLVMBasicBloc
 /* Calls the intrinsic `name` of one overloaded type (NULL: none). */
 LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeRef overload,
                              LLVMValueRef *args, unsigned count);
+/* The same value, of which LLVM knows nothing. constraint: "=r,0" for integers, "=x,0" for floats. */
+LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char *constraint);
 /* Inline assembly with side effects that touches memory, on the i32 at `slot`. */
 void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
                   LLVMValueRef slot);
@@ -156,8 +159,10 @@ LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value);
 LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value);
 
 /* ---- guest registers (lower_regs.c) ---- */
-/* Creates and fills the allocas at the function's entry. */
+/* Creates the allocas at the function's entry; the pinned registers have their values then. */
 void lower_init_regs(struct lowering *lower);
+/* Fills the others where a node is entered that may read `regs`. */
+void lower_load_regs(struct lowering *lower, uint64_t regs);
 /* i1: the facts do not hold of the registers, of which nothing is known. */
 LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *facts);
 /* Makes `regs`, which are wide, narrow. */
@@ -165,6 +170,9 @@ void lower_narrow_regs(struct lowering *lower, uint64_t regs);
 /* Makes unclean registers canonical, then narrow ones wide. */
 void lower_clean_regs(struct lowering *lower, uint64_t regs);
 void lower_widen_regs(struct lowering *lower, uint64_t regs);
+/* A register as i64; it becomes (or stays) the same number in that form. */
+LLVMValueRef lower_read_wide(struct lowering *lower, unsigned reg);
+void lower_set_wide(struct lowering *lower, unsigned reg, LLVMValueRef value);
 /* Makes LLVM forget what it may know of the values of these float registers. */
 void lower_hide_floats(struct lowering *lower, uint64_t regs);
 /* Stores the registers of the set that do not travel as arguments to the vcpu. */

@@ -193,6 +193,30 @@ static void hide_floats(struct lowering *lower, const struct ir_block *block)
     lower_hide_floats(lower, read);
 }
 
+/* Goes to the fallback when the register is no multiple of the stride away from the end; else sets
+ * it to itself, computed from the end so that LLVM sees the multiple. */
+static void lower_stride(struct lowering *lower, const struct node_facts *facts)
+{
+    LLVMBuilderRef builder = lower->builder;
+    const struct loop_stride *stride = &facts->stride;
+    LLVMValueRef mask = lower_const64(lower, stride->factor - 1);
+    LLVMValueRef now = lower_read_wide(lower, stride->reg);
+    LLVMValueRef end = stride->is_end_reg ? lower_read_wide(lower, (unsigned)stride->end)
+                                          : lower_const64(lower, stride->end);
+    LLVMValueRef distance = LLVMBuildSub(builder, end, now, "");
+    LLVMValueRef is_off = LLVMBuildICmp(builder, LLVMIntNE,
+                                        LLVMBuildAnd(builder, distance, mask, ""),
+                                        lower_const64(lower, 0), "");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, is_off, lower->blocks[lower->node_index].fallback, onwards);
+    lower_continue_at(lower, onwards);
+    /* Hidden, or LLVM would find out that this is the register as it was. */
+    LLVMValueRef shift = lower_const64(lower, (uint64_t)__builtin_ctzll(stride->factor));
+    LLVMValueRef steps = lower_hidden(lower, LLVMBuildLShr(builder, distance, shift, ""), "=r,0");
+    distance = LLVMBuildShl(builder, steps, shift, "");
+    lower_set_wide(lower, stride->reg, LLVMBuildSub(builder, end, distance, ""));
+}
+
 /* again: one more iteration; after a chunk of them, or by another back edge, maybe the poll; enter:
  * a chunk begins. */
 static void lower_chunked_header(struct lowering *lower, const struct ir_block *block,
@@ -203,6 +227,8 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
     LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
     if (facts->is_plain_float)
         hide_floats(lower, block);
+    if (facts->stride.factor)
+        lower_stride(lower, facts);
     LLVMBuildBr(builder, blocks->body);
     lower_continue_at(lower, blocks->again);
     LLVMValueRef count = LLVMBuildAdd(builder, load_local(lower, lower->chunk),
@@ -221,6 +247,9 @@ static void lower_header(struct lowering *lower, uint32_t index)
     LLVMBasicBlockRef cold = lower_new_block(lower, "poll");
     lower->regs = facts->regs_in;
     lower->dirty = facts->dirty_in;
+    lower->node_index = index;
+    if (facts->stride.factor)
+        blocks->fallback = lower_new_block(lower, "fallback");
     blocks->again = lower_new_block(lower, "again");
     blocks->outer = lower_new_block(lower, "outer");
     if (facts->is_chunked) {
@@ -281,7 +310,7 @@ void lower_find_slots(struct lowering *lower)
     for (uint32_t i = 0; i < region->length; i++) {
         const struct region_node *node = &region->nodes[i];
         const struct node_facts *facts = &lower->facts->nodes[i];
-        bool is_fallback = facts->is_entry && guarded_regs(facts);
+        bool is_fallback = has_fallback(facts);
         for (uint32_t j = 0; j < node->block->length; j++) {
             const struct ir_insn *insn = &node->block->insns[j];
             if (is_static_exit(insn) && (is_fallback || !region_edge_to(node, insn->imm)))

@@ -44,26 +44,43 @@ static LLVMTypeRef narrow_type(const struct lowering *lower, unsigned reg)
     return is_float_reg(reg) ? lower->type.f32 : lower->type.i32;
 }
 
+/* The value that a register has when the function is entered. */
+static LLVMValueRef initial_value(struct lowering *lower, unsigned reg)
+{
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
+        if (pinned_reg[i] == reg)
+            return lower->pinned[i];
+    return lower_load_vcpu(lower, full_type(lower, reg), reg_offset(reg));
+}
+
+/* Every alloca gets a value: what depends on an undefined one would be dropped. */
 void lower_init_regs(struct lowering *lower)
 {
-    LLVMValueRef initial[IR_GUEST_REGS] = {NULL};
-    for (unsigned i = 0; i < PINNED_COUNT; i++)
-        initial[pinned_reg[i]] = lower->pinned[i];
     for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++) {
-        if (!(lower->facts->used & reg_bit(reg)))
+        if (!(lower->facts->used & ~lower->facts->lazy & reg_bit(reg)))
             continue;
-        lower->full_reg[reg] = LLVMBuildAlloca(lower->builder, full_type(lower, reg), "");
-        lower->narrow_reg[reg] = LLVMBuildAlloca(lower->builder, narrow_type(lower, reg), "");
-        if (!initial[reg])
-            initial[reg] = lower_load_vcpu(lower, full_type(lower, reg), reg_offset(reg));
-        LLVMBuildStore(lower->builder, initial[reg], lower->full_reg[reg]);
-        LLVMBuildStore(lower->builder, LLVMConstNull(narrow_type(lower, reg)),
-                       lower->narrow_reg[reg]);
+        LLVMTypeRef full = full_type(lower, reg), narrow = narrow_type(lower, reg);
+        lower->full_reg[reg] = LLVMBuildAlloca(lower->builder, full, "");
+        lower->narrow_reg[reg] = LLVMBuildAlloca(lower->builder, narrow, "");
+        bool is_pinned = pinned_set & reg_bit(reg);
+        LLVMBuildStore(lower->builder,
+                       is_pinned ? initial_value(lower, reg) : LLVMConstNull(full),
+                       lower->full_reg[reg]);
+        LLVMBuildStore(lower->builder, LLVMConstNull(narrow), lower->narrow_reg[reg]);
     }
+}
+
+void lower_load_regs(struct lowering *lower, uint64_t regs)
+{
+    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++)
+        if (lower->full_reg[reg] && (regs & ~pinned_set & reg_bit(reg)))
+            LLVMBuildStore(lower->builder, initial_value(lower, reg), lower->full_reg[reg]);
 }
 
 static LLVMValueRef load_full(struct lowering *lower, unsigned reg)
 {
+    if (lower->facts->lazy & reg_bit(reg))
+        return initial_value(lower, reg);
     return LLVMBuildLoad2(lower->builder, full_type(lower, reg), lower->full_reg[reg], "");
 }
 
@@ -173,6 +190,19 @@ void lower_widen_regs(struct lowering *lower, uint64_t regs)
             LLVMBuildStore(lower->builder, read_full(lower, reg), lower->full_reg[reg]);
 }
 
+LLVMValueRef lower_read_wide(struct lowering *lower, unsigned reg)
+{
+    return lower_bitcast(lower, read_full(lower, reg), lower->type.i64);
+}
+
+void lower_set_wide(struct lowering *lower, unsigned reg, LLVMValueRef value)
+{
+    bool narrow = lower->regs.narrow & reg_bit(reg);
+    if (narrow)
+        value = LLVMBuildTrunc(lower->builder, value, lower->type.i32, "");
+    LLVMBuildStore(lower->builder, value, narrow ? lower->narrow_reg[reg] : lower->full_reg[reg]);
+}
+
 void lower_hide_floats(struct lowering *lower, uint64_t regs)
 {
     for (unsigned reg = IR_FIRST_FP_REG; reg < IR_GUEST_REGS; reg++) {
@@ -181,12 +211,7 @@ void lower_hide_floats(struct lowering *lower, uint64_t regs)
         bool narrow = lower->regs.narrow & reg_bit(reg);
         LLVMValueRef slot = narrow ? lower->narrow_reg[reg] : lower->full_reg[reg];
         LLVMValueRef value = narrow ? load_narrow(lower, reg) : load_full(lower, reg);
-        LLVMTypeRef value_type = LLVMTypeOf(value);
-        LLVMTypeRef type = LLVMFunctionType(value_type, &value_type, 1, 0);
-        LLVMValueRef nothing =
-            LLVMGetInlineAsm(type, "", 0, "=x,0", 4, 1, 0, LLVMInlineAsmDialectATT, 0);
-        LLVMBuildStore(lower->builder, LLVMBuildCall2(lower->builder, type, nothing, &value, 1, ""),
-                       slot);
+        LLVMBuildStore(lower->builder, lower_hidden(lower, value, "=x,0"), slot);
     }
 }
 
