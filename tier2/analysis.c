@@ -243,8 +243,10 @@ static struct reg_facts stable_facts(struct forward_state *state)
     return stable;
 }
 
-/* Narrow registers worth a check: counters and such (written and truncated), and what they are
- * compared with. Arithmetic ones: those that would have to be made canonical in every iteration. */
+static const uint64_t float_regs = ~((UINT64_C(1) << IR_FIRST_FP_REG) - 1);
+
+/* Narrow registers worth a check: counters and such (written and truncated), what they are compared
+ * with, and whatever is unboxed. Arithmetic ones: those that would have to be made canonical in every iteration. */
 static struct reg_facts choose_assumptions(struct forward_state *state)
 {
     const struct ir_region *region = state->region;
@@ -257,7 +259,7 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
         written |= facts->nodes[i].written;
         truncated |= truncated_regs(region->nodes[i].block);
     }
-    struct reg_facts assumed = {.narrow = stable.narrow & written & truncated};
+    struct reg_facts assumed = {.narrow = stable.narrow & truncated & (written | float_regs)};
     assumed.arithmetic_narrow = stable.arithmetic_narrow & stable.unclean & assumed.narrow;
     assumed.arithmetic_full =
         stable.arithmetic_full & stable.unclean & written & ~assumed.narrow;
@@ -275,15 +277,15 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
 /* ---- entry point ---- */
 
 /* What makes chunked loops of one block easier to vectorise. */
-static void examine_single_loops(const struct ir_region *region, struct arena *arena,
-                                 struct region_facts *facts)
+static void examine_single_loops(const struct ir_region *region, bool has_fma,
+                                 struct arena *arena, struct region_facts *facts)
 {
     for (uint32_t i = 0; i < region->length; i++) {
         struct node_facts *node = &facts->nodes[i];
         const struct ir_block *block = region->nodes[i].block;
         if (!node->is_chunked || !node->is_single)
             continue;
-        node->is_plain_float = block_is_plain_float(block, node, arena);
+        node->is_plain_float = block_is_plain_float(block, node, has_fma, arena);
         block_find_stride(block, node->written, &node->stride);
     }
 }
@@ -348,7 +350,7 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
         make_all_live(region, ret_facts);
     else
         solve_liveness(region, ret_facts);
-    examine_single_loops(region, arena, ret_facts);
+    examine_single_loops(region, options->has_fma, arena, ret_facts);
     struct forward_state state = {
         .region = region,
         .facts = ret_facts,

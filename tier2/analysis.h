@@ -48,6 +48,7 @@ struct region_facts {
 struct analysis_options {
     bool is_polling_chunked;
     bool is_precise; /* everything is live everywhere */
+    bool has_fma;    /* of the host */
 };
 
 /* Fills *ret_facts; everything lies in the arena. */
@@ -84,7 +85,7 @@ static inline bool has_fallback(const struct node_facts *node)
 
 /* plain.c: whether a block that is an innermost loop on its own may use plain floating point. */
 bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
-                          struct arena *arena);
+                          bool has_fma, struct arena *arena);
 
 /* stride.c: how the block, a loop on its own that writes these registers, ends. */
 bool block_find_stride(const struct ir_block *block, uint64_t written,

@@ -130,6 +130,7 @@ static enum status optimise(struct codegen *codegen, LLVMModuleRef module, enum 
                             struct error *err)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMPassBuilderOptionsSetSLPVectorization(options, 0);
     const char *pipeline = level == TB_TIER_3 ? full_pipeline : quick_pipeline;
     LLVMErrorRef failure = LLVMRunPasses(module, pipeline, codegen->machine, options);
     LLVMDisposePassBuilderOptions(options);

@@ -7,7 +7,7 @@
 enum narrow_rule {
     NARROW_NEVER,
     NARROW_ALWAYS,      /* the result is a small number, or boxed */
-    NARROW_CONST,       /* the immediate fits */
+    NARROW_CONST,       /* the immediate is */
     NARROW_REG,         /* the register is narrow */
     NARROW_SIGNED,      /* sign extension from at most 32 bits */
     NARROW_UNSIGNED,    /* zero extension from less than 32 bits */
@@ -59,7 +59,7 @@ static const uint8_t narrow_rule[IR_OP_COUNT] = {
  * host does. */
 static const bool leaves_unclean[IR_OP_COUNT] = {
     [IR_fadd] = true, [IR_fsub] = true,  [IR_fmul] = true,     [IR_fdiv] = true,
-    [IR_fsqrt] = true, [IR_fcvt_f32] = true, [IR_fcvt_f64] = true,
+    [IR_fsqrt] = true, [IR_fmadd] = true, [IR_fcvt_f32] = true, [IR_fcvt_f64] = true,
 };
 
 /* ---- narrow ---- */
@@ -75,6 +75,11 @@ static bool constant_of(const struct ir_block *block, ir_ref ref, uint64_t *ret_
 static bool fits_signed_32(uint64_t value)
 {
     return (uint64_t)(int64_t)(int32_t)value == value;
+}
+
+static bool is_narrow_const(const struct ir_insn *insn)
+{
+    return insn->type == IR_I64 ? fits_signed_32(insn->imm) : insn->imm >> 32 == UINT32_MAX;
 }
 
 static bool is_narrow_and(const struct ir_block *block, const struct ir_insn *insn,
@@ -106,7 +111,7 @@ static bool is_narrow(const struct ir_block *block, const struct ir_insn *insn,
     case NARROW_ALWAYS:
         return true;
     case NARROW_CONST:
-        return insn->type == IR_I64 && fits_signed_32(insn->imm);
+        return is_narrow_const(insn);
     case NARROW_REG:
         return reg_has_type(insn->imm, insn->type) && (narrow_regs & reg_bit(insn->imm));
     case NARROW_SIGNED:
@@ -134,9 +139,10 @@ static bool is_narrow(const struct ir_block *block, const struct ir_insn *insn,
 
 /* ---- arithmetic and unclean ---- */
 
+/* bits: of a float of the type, or of a boxed f32. */
 static bool is_nan_of(unsigned type, uint64_t bits)
 {
-    if (type == IR_F32)
+    if (type == IR_F32 || bits >> 32 == UINT32_MAX)
         return (bits & 0x7fffffff) > 0x7f800000;
     return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000);
 }

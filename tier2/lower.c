@@ -93,13 +93,51 @@ LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeR
     return LLVMBuildCall2(lower->builder, type, function, args, count, "");
 }
 
+static void add_call_attribute(struct lowering *lower, LLVMValueRef call, const char *name,
+                               uint64_t value)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex,
+                             LLVMCreateEnumAttribute(lower->context, kind, value));
+}
+
+/* memory: what is read and written, two bits each from the lowest on: arguments, what LLVM cannot
+ * see, all else. */
+static void set_call_effects(struct lowering *lower, LLVMValueRef call, uint64_t memory)
+{
+    add_call_attribute(lower, call, "nounwind", 0);
+    add_call_attribute(lower, call, "willreturn", 0);
+    add_call_attribute(lower, call, "memory", memory);
+}
+
 LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char *constraint)
 {
     LLVMTypeRef value_type = LLVMTypeOf(value);
     LLVMTypeRef type = LLVMFunctionType(value_type, &value_type, 1, 0);
-    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, constraint, strlen(constraint), 1, 0,
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, constraint, strlen(constraint), 0, 0,
                                             LLVMInlineAsmDialectATT, 0);
-    return LLVMBuildCall2(lower->builder, type, nothing, &value, 1, "");
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, type, nothing, &value, 1, "");
+    set_call_effects(lower, call, 0);
+    return call;
+}
+
+static void add_element_type(struct lowering *lower, LLVMValueRef call)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("elementtype", strlen("elementtype"));
+    LLVMAddCallSiteAttribute(call, 1,
+                             LLVMCreateTypeAttribute(lower->context, kind, lower->type.i32));
+}
+
+void lower_asm_aside(struct lowering *lower, const char *text, const char *constraint,
+                     LLVMTypeRef type, LLVMValueRef *args, unsigned count)
+{
+    enum { ARGUMENTS_AND_UNSEEN = 0xf };
+    LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraint, strlen(constraint),
+                                         1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, type, code, args, count, "");
+    set_call_effects(lower, call, ARGUMENTS_AND_UNSEEN);
+    if (count > 0)
+        add_element_type(lower, call);
 }
 
 void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
@@ -109,9 +147,7 @@ void lower_asm_on(struct lowering *lower, const char *text, const char *constrai
     LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraint, strlen(constraint),
                                          1, 0, LLVMInlineAsmDialectATT, 0);
     LLVMValueRef call = LLVMBuildCall2(lower->builder, type, code, &slot, 1, "");
-    unsigned kind = LLVMGetEnumAttributeKindForName("elementtype", strlen("elementtype"));
-    LLVMAddCallSiteAttribute(call, 1,
-                             LLVMCreateTypeAttribute(lower->context, kind, lower->type.i32));
+    add_element_type(lower, call);
 }
 
 /* ---- the vcpu and its services ---- */
@@ -491,6 +527,8 @@ void lower_region(struct lowering *lower)
     lower->insn_count = counter_alloca(lower, lower->type.i64);
     lower->budget = counter_alloca(lower, lower->type.i64);
     lower->chunk = counter_alloca(lower, lower->type.i64);
+    lower->invalid32 = counter_alloca(lower, lower->type.i32);
+    lower->invalid64 = counter_alloca(lower, lower->type.i64);
     lower_init_regs(lower);
     lower_entry_poll(lower);
     if (lower->options->is_counting_stats)

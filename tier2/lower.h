@@ -50,6 +50,7 @@ struct node_blocks {
     LLVMBasicBlockRef again; /* by a back edge of its innermost loop: polls, maybe not each time */
     LLVMBasicBlockRef outer; /* by any other back edge: polls, then enters */
     LLVMBasicBlockRef body;
+    LLVMValueRef *hidden_const; /* plain.c: by number of the instruction, or NULL */
     LLVMBasicBlockRef fallback; /* the body with exits in place of edges (stride.c), or NULL */
 };
 
@@ -84,6 +85,8 @@ struct lowering {
     LLVMValueRef vcpu, memory, pinned[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT];
     LLVMValueRef full_reg[IR_GUEST_REGS], narrow_reg[IR_GUEST_REGS]; /* allocas */
     LLVMValueRef insn_count, budget, chunk, scratch;                 /* allocas */
+    LLVMValueRef invalid32, invalid64; /* allocas: not 0 when an operation of the plain loop that
+                                          is being left was invalid and the host did not say so */
     struct node_blocks *blocks;
     uint64_t *slot_pcs;
     uint32_t slot_count;
@@ -121,6 +124,10 @@ LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeR
                              LLVMValueRef *args, unsigned count);
 /* The same value, of which LLVM knows nothing. constraint: "=r,0" for integers, "=x,0" for floats. */
 LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char *constraint);
+/* Inline assembly with side effects, of the function type given, that LLVM may take to touch
+ * nothing but its first argument, which is a pointer to an i32, and what LLVM cannot see. */
+void lower_asm_aside(struct lowering *lower, const char *text, const char *constraint,
+                     LLVMTypeRef type, LLVMValueRef *args, unsigned count);
 /* Inline assembly with side effects that touches memory, on the i32 at `slot`. */
 void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
                   LLVMValueRef slot);
@@ -173,6 +180,8 @@ void lower_widen_regs(struct lowering *lower, uint64_t regs);
 /* A register as i64; it becomes (or stays) the same number in that form. */
 LLVMValueRef lower_read_wide(struct lowering *lower, unsigned reg);
 void lower_set_wide(struct lowering *lower, unsigned reg, LLVMValueRef value);
+/* Sets the invalid flag if a plain loop has noted that (lower_fp.c). */
+void lower_flag_invalid(struct lowering *lower);
 /* Makes LLVM forget what it may know of the values of these float registers. */
 void lower_hide_floats(struct lowering *lower, uint64_t regs);
 /* Stores the registers of the set that do not travel as arguments to the vcpu. */

@@ -39,13 +39,21 @@ static void flush_counters(struct lowering *lower)
     lower_store_vcpu(lower, count, offset);
 }
 
+/* Before every exit: the registers of the set and the counters go to where others find them. */
+static void settle_state(struct lowering *lower, uint64_t regs)
+{
+    if (lower->is_plain_float)
+        lower_flag_invalid(lower);
+    lower_store_regs(lower, regs);
+    flush_counters(lower);
+}
+
 /* ---- leaving to the exec loop ---- */
 
 static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc,
                           LLVMValueRef reason)
 {
-    lower_store_regs(lower, lower->dirty & live);
-    flush_counters(lower);
+    settle_state(lower, lower->dirty & live);
     lower_store_vcpu(lower, pc, offsetof(struct vcpu, pc));
     lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
     lower_tail_call(lower, live,
@@ -183,14 +191,37 @@ static void count_iteration(struct lowering *lower, LLVMBasicBlockRef cold,
     lower_branch_unlikely(lower, is_negative(lower, budget), cold, onwards);
 }
 
-/* Constants from outside must not be folded with plain floating point (plain.c). */
-static void hide_floats(struct lowering *lower, const struct ir_block *block)
+static LLVMValueRef hidden_const(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMValueRef value =
+        lower_from_bits64(lower, lower_const64(lower, insn->imm), insn->type);
+    return lower_hidden(lower, value, "=x,0");
+}
+
+/* Constants must not be folded with plain floating point (plain.c). */
+static void hide_floats(struct lowering *lower, const struct ir_block *block,
+                        struct node_blocks *blocks)
 {
     uint64_t read = 0;
-    for (uint32_t i = 0; i < block->length; i++)
-        if (block->insns[i].op == IR_get_reg)
-            read |= reg_bit(block->insns[i].imm);
+    blocks->hidden_const =
+        arena_zalloc(lower->arena, block->length * sizeof *blocks->hidden_const);
+    for (uint32_t i = 0; i < block->length; i++) {
+        const struct ir_insn *insn = &block->insns[i];
+        if (insn->op == IR_get_reg)
+            read |= reg_bit(insn->imm);
+        else if (insn->op == IR_const && ir_type_is_float(insn->type))
+            blocks->hidden_const[i] = hidden_const(lower, insn);
+    }
     lower_hide_floats(lower, read);
+}
+
+/* What happens in an iteration of a plain loop is noted from here on. */
+static void begin_plain_chunk(struct lowering *lower, const struct ir_block *block,
+                              struct node_blocks *blocks)
+{
+    hide_floats(lower, block, blocks);
+    LLVMBuildStore(lower->builder, lower_const32(lower, 0), lower->invalid32);
+    LLVMBuildStore(lower->builder, lower_const64(lower, 0), lower->invalid64);
 }
 
 /* Goes to the fallback when the register is no multiple of the stride away from the end; else sets
@@ -226,7 +257,7 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
     lower_continue_at(lower, blocks->enter);
     LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
     if (facts->is_plain_float)
-        hide_floats(lower, block);
+        begin_plain_chunk(lower, block, blocks);
     if (facts->stride.factor)
         lower_stride(lower, facts);
     LLVMBuildBr(builder, blocks->body);
@@ -236,7 +267,12 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
     LLVMBuildStore(builder, count, lower->chunk);
     LLVMValueRef is_full = LLVMBuildICmp(builder, LLVMIntEQ, count,
                                          lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
-    LLVMBuildCondBr(builder, is_full, blocks->outer, blocks->body);
+    LLVMBasicBlockRef full = lower_new_block(lower, "full");
+    LLVMBuildCondBr(builder, is_full, full, blocks->body);
+    lower_continue_at(lower, full);
+    if (facts->is_plain_float)
+        lower_flag_invalid(lower);
+    LLVMBuildBr(builder, blocks->outer);
 }
 
 static void lower_header(struct lowering *lower, uint32_t index)
@@ -324,8 +360,7 @@ static void leave_through_slot(struct lowering *lower, uint64_t pc)
     uint32_t slot = 0;
     while (lower->slot_pcs[slot] != pc)
         slot++;
-    lower_store_regs(lower, lower->dirty);
-    flush_counters(lower);
+    settle_state(lower, lower->dirty);
     size_t offset = offsetof(struct region_near, slots) + slot * sizeof(void *);
     LLVMValueRef entry =
         LLVMBuildLoad2(lower->builder, lower->type.ptr, near_field(lower, offset), "");
@@ -368,10 +403,17 @@ static uint64_t stored_on(const struct lowering *lower, const struct region_edge
            lower->facts->nodes[edge->node].live_in;
 }
 
+static bool leaves_plain_loop(const struct lowering *lower, const struct region_edge *edge)
+{
+    return lower->is_plain_float && edge->node != (int32_t)lower->node_index;
+}
+
 static void follow(struct lowering *lower, const struct region_edge *edge)
 {
     struct repairs repairs = repairs_for(lower, edge);
     lower_store_regs(lower, stored_on(lower, edge));
+    if (leaves_plain_loop(lower, edge))
+        lower_flag_invalid(lower);
     lower_clean_regs(lower, repairs.clean);
     lower_widen_regs(lower, repairs.widen);
     LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
@@ -391,7 +433,8 @@ static void continue_at_pc(struct lowering *lower, uint64_t pc)
 static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct region_edge *edge)
 {
     struct repairs repairs = repairs_for(lower, edge);
-    if (!repairs.clean && !repairs.widen && !stored_on(lower, edge))
+    if (!repairs.clean && !repairs.widen && !stored_on(lower, edge) &&
+        !leaves_plain_loop(lower, edge))
         return entry_of_edge(lower, edge);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
     LLVMBasicBlockRef side = lower_new_block(lower, "edge");
@@ -495,8 +538,7 @@ static void try_jump_cache(struct lowering *lower, LLVMValueRef pc)
     LLVMBasicBlockRef miss = lower_new_block(lower, "miss");
     lower_branch_unlikely(lower, LLVMBuildICmp(builder, LLVMIntNE, line_pc, pc, ""), miss, hit);
     lower_continue_at(lower, hit);
-    lower_store_regs(lower, lower->dirty);
-    flush_counters(lower);
+    settle_state(lower, lower->dirty);
     count_jump_cache_hit(lower);
     LLVMValueRef entry_place = lower_at(lower, line, offsetof(struct jump_cache_entry, entry));
     LLVMValueRef entry = LLVMBuildLoad2(builder, lower->type.ptr, entry_place, "");

@@ -10,6 +10,7 @@
 #include "src/base/bits.h"
 #include "src/ir/fp.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A constrained intrinsic from operands to `result`. The metadata operands follow. */
@@ -23,6 +24,19 @@ static LLVMValueRef constrained(struct lowering *lower, const char *name, LLVMTy
     LLVMValueRef call = LLVMBuildCall2(lower->builder, type, function, args, count, "");
     LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, lower->strictfp);
     return call;
+}
+
+/* A stack word for MXCSR, made once per function. */
+static LLVMValueRef scratch_word(struct lowering *lower)
+{
+    if (!lower->scratch) {
+        LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
+        LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
+        lower->scratch = LLVMBuildAlloca(lower->builder, lower->type.i32, "mxcsr");
+        lower_continue_at(lower, here);
+    }
+    return lower->scratch;
 }
 
 /* ---- the helper ---- */
@@ -88,10 +102,7 @@ LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value)
     lower_branch_unlikely(lower, LLVMBuildFCmp(builder, LLVMRealUNO, value, value, ""), nan,
                           onwards);
     lower_continue_at(lower, nan);
-    LLVMTypeRef type = LLVMFunctionType(lower->type.none, NULL, 0, 0);
-    LLVMValueRef nothing =
-        LLVMGetInlineAsm(type, "", 0, "", 0, 1, 0, LLVMInlineAsmDialectATT, 0);
-    LLVMBuildCall2(builder, type, nothing, NULL, 0, "");
+    lower_asm_aside(lower, "", "", LLVMFunctionType(lower->type.none, NULL, 0, 0), NULL, 0);
     LLVMBuildBr(builder, onwards);
     lower_continue_at(lower, onwards);
     return lower_phi(lower, value, here, canonical_nan(lower, LLVMTypeOf(value)), nan);
@@ -160,16 +171,125 @@ void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
     }
 }
 
-/* A NaN result goes to the helper: infinity * 0 + NaN is invalid in RISC-V only. */
+/* Adds the invalid flag when a * b is infinity * 0, and no other flag. */
+static void flag_invalid_product(struct lowering *lower, LLVMValueRef a, LLVMValueRef b)
+{
+    static const char constraints[] = "=*m,=&x,=&r,=&r,x,x,~{dirflag},~{fpsr},~{flags}";
+    char text[160];
+    LLVMTypeRef type = LLVMTypeOf(a);
+    snprintf(text, sizeof text,
+             "stmxcsr $0\nmovl $0, $2\nvmuls%c $4, $5, $1\nstmxcsr $0\nmovl $0, $3\n"
+             "andl $$1, $3\norl $3, $2\nmovl $2, $0\nldmxcsr $0",
+             type == lower->type.f64 ? 'd' : 's');
+    LLVMTypeRef results[] = {type, lower->type.i32, lower->type.i32};
+    LLVMTypeRef operands[] = {lower->type.ptr, type, type};
+    LLVMValueRef args[] = {scratch_word(lower), a, b};
+    lower_asm_aside(lower, text, constraints,
+                    LLVMFunctionType(LLVMStructTypeInContext(lower->context, results, 3, 0),
+                                     operands, 3, 0),
+                    args, 3);
+}
+
+/* infinity * 0 + NaN is invalid in RISC-V, not on the host. */
+static void check_product(struct lowering *lower, const struct ir_insn *insn, LLVMValueRef sum)
+{
+    LLVMBasicBlockRef nan = lower_new_block(lower, "product");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    LLVMValueRef is_nan = LLVMBuildFCmp(lower->builder, LLVMRealUNO, sum, sum, "");
+    lower_branch_unlikely(lower, is_nan, nan, onwards);
+    lower_continue_at(lower, nan);
+    flag_invalid_product(lower, lower_value(lower, insn->a), lower_value(lower, insn->b));
+    LLVMBuildBr(lower->builder, onwards);
+    lower_continue_at(lower, onwards);
+}
+
+/* The one value of x for which x * factor is invalid, or a NaN. */
+static LLVMValueRef invalid_partner(struct lowering *lower, LLVMValueRef factor)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMTypeRef type = LLVMTypeOf(factor);
+    LLVMValueRef zero = LLVMConstNull(type), infinity = LLVMConstReal(type, HUGE_VAL);
+    LLVMValueRef is_zero = LLVMBuildFCmp(builder, LLVMRealOEQ, factor, zero, "");
+    LLVMValueRef size = lower_intrinsic(lower, "llvm.fabs", type, &factor, 1);
+    LLVMValueRef is_infinite = LLVMBuildFCmp(builder, LLVMRealOEQ, size, infinity, "");
+    LLVMValueRef partner = LLVMBuildSelect(builder, is_infinite, zero,
+                                           canonical_nan(lower, type), "");
+    return LLVMBuildSelect(builder, is_zero, infinity, partner, "");
+}
+
+/* Is the value the same in all iterations of the plain loop? Then so is what LLVM makes of it. */
+static bool is_loop_constant(const struct lowering *lower, ir_ref ref)
+{
+    const struct ir_insn *insn = &lower->block->insns[ref];
+    if (insn->op == IR_box || insn->op == IR_unbox || insn->op == IR_fneg || insn->op == IR_fabs)
+        return is_loop_constant(lower, insn->a);
+    uint64_t written = lower->facts->nodes[lower->node_index].written;
+    return insn->op == IR_const ||
+           (insn->op == IR_get_reg && !(written & reg_bit(insn->imm)));
+}
+
+/* Notes it when a * b is infinity * 0. */
+static void note_invalid_product(struct lowering *lower, const struct ir_insn *insn)
+{
+    LLVMBuilderRef builder = lower->builder;
+    bool is_b_constant = is_loop_constant(lower, insn->b);
+    LLVMValueRef factor = lower_value(lower, is_b_constant ? insn->b : insn->a);
+    LLVMValueRef other = lower_value(lower, is_b_constant ? insn->a : insn->b);
+    LLVMTypeRef type = LLVMTypeOf(factor);
+    LLVMValueRef size = lower_intrinsic(lower, "llvm.fabs", type, &other, 1);
+    LLVMValueRef is_invalid =
+        LLVMBuildFCmp(builder, LLVMRealOEQ, size, invalid_partner(lower, factor), "");
+    bool is_f64 = type == lower->type.f64;
+    LLVMTypeRef integer = is_f64 ? lower->type.i64 : lower->type.i32;
+    LLVMValueRef slot = is_f64 ? lower->invalid64 : lower->invalid32;
+    LLVMValueRef noted = LLVMBuildLoad2(builder, integer, slot, "");
+    LLVMValueRef mask = LLVMBuildSExt(builder, is_invalid, integer, "");
+    LLVMBuildStore(builder, LLVMBuildOr(builder, noted, mask, ""), slot);
+}
+
+void lower_flag_invalid(struct lowering *lower)
+{
+    LLVMBuilderRef builder = lower->builder;
+    if (!lower->host->has_fma)
+        return; /* there is no such operation in a plain loop then */
+    LLVMValueRef noted32 = LLVMBuildLoad2(builder, lower->type.i32, lower->invalid32, "");
+    LLVMValueRef noted64 = LLVMBuildLoad2(builder, lower->type.i64, lower->invalid64, "");
+    LLVMValueRef noted = LLVMBuildOr(
+        builder, LLVMBuildZExt(builder, noted32, lower->type.i64, ""), noted64, "");
+    LLVMValueRef is_noted =
+        LLVMBuildICmp(builder, LLVMIntNE, noted, lower_const64(lower, 0), "");
+    LLVMBasicBlockRef rare = lower_new_block(lower, "invalid");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, is_noted, rare, onwards);
+    lower_continue_at(lower, rare);
+    flag_invalid_product(lower, LLVMConstReal(lower->type.f64, HUGE_VAL),
+                         LLVMConstNull(lower->type.f64));
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, onwards);
+}
+
+/* As a part of a plain loop. */
+static LLVMValueRef plain_fmadd(struct lowering *lower, const struct ir_insn *insn)
+{
+    note_invalid_product(lower, insn);
+    LLVMValueRef args[] = {lower_value(lower, insn->a), lower_value(lower, insn->b),
+                           lower_value(lower, insn->c)};
+    return lower_intrinsic(lower, "llvm.fma", LLVMTypeOf(args[0]), args, 3);
+}
+
 void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
 {
     if (!rounds_as_host(insn) || !lower->host->has_fma) {
         lower_define(lower, insn, evaluate(lower, insn));
         return;
     }
+    if (lower->is_plain_float) {
+        lower_define(lower, insn, plain_fmadd(lower, insn));
+        return;
+    }
     LLVMValueRef sum = arithmetic(lower, insn, "llvm.experimental.constrained.fma", 3);
-    LLVMValueRef is_nan = LLVMBuildFCmp(lower->builder, LLVMRealUNO, sum, sum, "");
-    lower_define(lower, insn, usual_or_helper(lower, insn, is_nan, sum));
+    check_product(lower, insn, sum);
+    lower_define(lower, insn, sum);
 }
 
 /* ---- sign operations: bits only, no flags ---- */
@@ -470,19 +590,6 @@ void lower_op_unbox(struct lowering *lower, const struct ir_insn *insn)
 }
 
 /* ---- control and status ---- */
-
-/* A stack word for MXCSR, made once per function. */
-static LLVMValueRef scratch_word(struct lowering *lower)
-{
-    if (!lower->scratch) {
-        LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
-        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
-        LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
-        lower->scratch = LLVMBuildAlloca(lower->builder, lower->type.i32, "mxcsr");
-        lower_continue_at(lower, here);
-    }
-    return lower->scratch;
-}
 
 static LLVMValueRef read_mxcsr(struct lowering *lower)
 {

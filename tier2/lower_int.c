@@ -30,6 +30,11 @@ static LLVMValueRef constant_like(LLVMValueRef value, int64_t constant)
 
 void lower_op_const(struct lowering *lower, const struct ir_insn *insn)
 {
+    if (ir_type_is_float(insn->type) && lower->is_plain_float) {
+        ir_ref ref = lower_ref(lower, insn);
+        lower_define(lower, insn, lower->blocks[lower->node_index].hidden_const[ref]);
+        return;
+    }
     if (ir_type_is_float(insn->type))
         lower_define(lower, insn,
                      lower_from_bits64(lower, lower_const64(lower, insn->imm), insn->type));

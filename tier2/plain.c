@@ -5,15 +5,17 @@
  * this changes results or flags when every operation
  * - is executed in every iteration: all exits come after it;
  * - is needed in every iteration: it flows into a store whose address changes with the iteration;
- * - rounds as the host does and is one whose folding needs constants: there are none in the block,
- *   and lowering hides those that come from outside (lower_exits.c, hide_floats);
- * - is not part of a recurrence, where a vector would not help anyway. */
+ * - rounds as the host does and is one whose folding needs constants: lowering hides them
+ *   (lower_exits.c, hide_floats);
+ * - is not part of a recurrence, where a vector would not help anyway.
+ * What the host would not flag in a fused multiply-add is collected and flagged after the loop. */
 #include "tier2/analysis.h"
 
 #include <string.h>
 
 static const bool is_plain_op[IR_OP_COUNT] = {
     [IR_fadd] = true, [IR_fsub] = true, [IR_fmul] = true, [IR_fdiv] = true, [IR_fsqrt] = true,
+    [IR_fmadd] = true,
 };
 
 /* What passes a float on. */
@@ -23,6 +25,7 @@ static const bool is_transparent[IR_OP_COUNT] = {
 
 struct plain_check {
     const struct ir_block *block;
+    bool has_fma;
     uint64_t written;  /* registers */
     bool *is_varying;  /* the value changes with the iteration */
     bool *is_stored;   /* the value flows into such a store */
@@ -68,6 +71,8 @@ static void find_stored(struct plain_check *check)
         check->is_stored[insn->a] = true;
         if (operands > 1)
             check->is_stored[insn->b] = true;
+        if (operands > 2)
+            check->is_stored[insn->c] = true;
     }
 }
 
@@ -75,7 +80,7 @@ static void find_stored(struct plain_check *check)
 static bool is_allowed(struct plain_check *check, uint32_t index, bool has_exit)
 {
     const struct ir_insn *insn = &check->block->insns[index];
-    if (insn->op == IR_const && ir_type_is_float(insn->type))
+    if (insn->op == IR_fmadd && !check->has_fma)
         return false;
     if (!(ir_op_info[insn->op].flags & IR_FP_FLAGS))
         return true;
@@ -83,17 +88,36 @@ static bool is_allowed(struct plain_check *check, uint32_t index, bool has_exit)
     return is_plain_op[insn->op] && insn->imm == IR_RM_HOST && check->is_stored[index] && !has_exit;
 }
 
+/* Whether a float that an operation has made goes round to the next iteration. What was loaded may:
+ * LLVM splices vectors then. */
+static bool has_recurrence(const struct ir_block *block, const struct node_facts *facts)
+{
+    for (uint32_t i = 0; i < block->length; i++) {
+        const struct ir_insn *insn = &block->insns[i];
+        if (insn->op != IR_set_reg || insn->imm < IR_FIRST_FP_REG ||
+            !(facts->live_in & reg_bit(insn->imm)))
+            continue;
+        const struct ir_insn *value = &block->insns[insn->a];
+        while (is_transparent[value->op])
+            value = &block->insns[value->a];
+        if (value->op != IR_load && value->op != IR_load_f32 && value->op != IR_get_reg)
+            return true;
+    }
+    return false;
+}
+
 bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
-                          struct arena *arena)
+                          bool has_fma, struct arena *arena)
 {
     struct plain_check check = {
         .block = block,
+        .has_fma = has_fma,
         .written = facts->written,
         .is_varying = arena_alloc(arena, block->length),
         .is_stored = arena_alloc(arena, block->length),
     };
-    if (facts->written & facts->live_in & ~UINT64_C(0xffffffff))
-        return false; /* floats carried from one iteration to the next */
+    if (has_recurrence(block, facts))
+        return false;
     find_varying(&check);
     find_stored(&check);
     bool has_exit = false;

@@ -297,6 +297,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
     struct analysis_options analysis = {
         .is_polling_chunked = tier2->options.is_polling_chunked && job->level == TB_TIER_3,
         .is_precise = job->is_precise,
+        .has_fma = host_features()->has_fma,
     };
     region_analyse(job->region, &analysis, &tier2->arena, &facts);
     struct lowering lower = {
