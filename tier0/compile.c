@@ -938,7 +938,7 @@ static void publish(struct t0_compiler *c)
     code->guest_length = c->block->guest_length;
     code->size_bytes = (uint32_t)c->out_bytes;
     tb_cover(tier->cache, code, c->block->guest_pc, c->block->guest_size_bytes);
-    tb_publish(tier->cache, code, tb->stub);
+    tb_publish(tier->cache, code, tb_stub(tb));
 }
 
 enum status t0_compile(struct tier0 *tier, const struct tier_job *job, struct error *err)

@@ -22,7 +22,7 @@ t0_resolve_exit(struct tier0 *tier, struct vcpu *vcpu, const struct t0_op_exit *
     if (!tier->cache->config.is_chaining)
         return t0_leave_to(tier, vcpu, tb);
     tb_lock(tier->cache);
-    const struct tb_code *code = tb->code[TB_TIER_0];
+    const struct tb_code *code = tb_code_of(tb, TB_TIER_0);
     if (code && tb->tier == TB_TIER_0) {
         next = ((const struct t0_code *)code->tier_private)->ops;
         atomic_store_explicit(&exit->next, next, memory_order_relaxed);
@@ -42,7 +42,7 @@ static const struct t0_code *find_code(struct tier0 *tier, uint64_t pc, uint32_t
         return found;
     tb_lock(tier->cache);
     const struct tb *tb = tb_find(tier->cache, pc, mode);
-    found = tb && tb->tier == TB_TIER_0 ? tb->code[TB_TIER_0]->tier_private : NULL;
+    found = tb && tb->tier == TB_TIER_0 ? tb_code_of(tb, TB_TIER_0)->tier_private : NULL;
     if (found)
         atomic_store_explicit(slot, found, memory_order_release);
     tb_unlock(tier->cache);

@@ -70,7 +70,7 @@ static enum status compile(struct tier *base, const struct tier_job *job, struct
 static void run(struct tier *base, struct vcpu *vcpu, struct tb *tb)
 {
     struct tier0 *tier = (struct tier0 *)base;
-    const struct tb_code *code = atomic_load_explicit(&tb->code[TB_TIER_0], memory_order_acquire);
+    const struct tb_code *code = tb_code_of(tb, TB_TIER_0);
     if (!code) { /* dropped by another thread since the loop looked */
         vcpu->exit_tb = tb;
         vcpu->exit_reason = VCPU_EXIT_TB;

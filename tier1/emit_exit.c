@@ -111,7 +111,7 @@ void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_clean_homes(t);
     if (is_backward(t, node->imm)) {
         compare_pending(t);
-        x64_jcc_to(&t->x, X64_NE, to->stub);
+        x64_jcc_to(&t->x, X64_NE, tb_stub(to));
     }
     x64_nop(&t->x, padding_for_rel32(t, 1));
     note_exit(t, x64_jmp(&t->x), to);
@@ -122,7 +122,7 @@ void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
 static void cold_poll_if(struct t1 *t, const struct t1_cold *cold)
 {
     t1_emit_compare(t, &cold->compare);
-    x64_jcc_to(&t->x, (enum x64_cc)cold->compare.cc, cold->to->stub);
+    x64_jcc_to(&t->x, (enum x64_cc)cold->compare.cc, tb_stub(cold->to));
     x64_patch_rel32(&t->x, x64_jmp(&t->x), cold->back);
 }
 

@@ -88,7 +88,7 @@ TIERCEL_API tiercel_status tiercel_run(tiercel_machine *machine, tiercel_exit *r
 /* What tiercel_translate did. */
 typedef struct tiercel_translation {
     uint64_t blocks, guest_insns, code_bytes;
-    uint64_t time_ns; /* wall time, everything included */
+    uint64_t time_ns; /* processor time of the thread, page faults included */
     uint64_t decode_ns, opt_ns, compile_ns; /* stages of it; 0 unless is_counting, which slows */
 } tiercel_translation;
 

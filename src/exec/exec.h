@@ -131,7 +131,7 @@ enum exec_stage { EXEC_STAGE_DECODE, EXEC_STAGE_OPT, EXEC_STAGE_COMPILE, EXEC_ST
 /* What exec_translate_range did. */
 struct exec_translation {
     uint64_t blocks, guest_insns, code_bytes;
-    uint64_t time_ns;                    /* wall time, everything included */
+    uint64_t time_ns;                    /* processor time of the thread, page faults included */
     uint64_t stage_ns[EXEC_STAGE_COUNT]; /* 0 unless is_counting, which also makes it slower */
 };
 

@@ -82,8 +82,9 @@ static bool has_profile(const struct exec *exec)
 static bool is_deferred(struct exec *exec, const struct compile_job *job)
 {
     struct tb *tb = job->asker;
-    if (tb != job->tier_job.tb || tb->entries || job->tier_job.level != TB_TIER_2 ||
-        !has_profile(exec) || tb->is_callee || job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
+    if (tb != job->tier_job.tb || tb_profile_of(tb)->extensions > 0 ||
+        job->tier_job.level != TB_TIER_2 || !has_profile(exec) || tb->is_callee ||
+        job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
         return false;
     tb->deferrals++;
     return true;
@@ -92,17 +93,15 @@ static bool is_deferred(struct exec *exec, const struct compile_job *job)
 /* The root to whose region the block is to be added as another entry, or NULL. Lock held. */
 static struct tb *region_to_extend(struct exec *exec, struct tb *tb)
 {
-    struct tb *root = tb->region_root;
+    struct tb *root = tb_profile_of(tb)->region_root;
     if (!root || root == tb || root->tier < TB_TIER_2 || root->requested_tier != TB_TIER_NONE ||
         !exec_has(exec, FEATURE_extension))
         return NULL;
-    if (!root->entries)
-        root->entries = arena_zalloc(&exec->cache->arena, sizeof *root->entries);
-    struct tb_entries *entries = root->entries;
-    if (entries->extensions == MAX_EXTENSIONS || entries->count == TB_MAX_ENTRIES)
+    struct tb_profile *profile = tb_profile(exec->cache, root);
+    if (profile->extensions == MAX_EXTENSIONS || profile->entry_count == TB_MAX_ENTRIES)
         return NULL;
-    entries->extensions++;
-    entries->pc[entries->count++] = tb->pc;
+    profile->extensions++;
+    profile->entry[profile->entry_count++] = tb->pc;
     return root;
 }
 
@@ -115,7 +114,7 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
         struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
         if (!tb || node->context != 0)
             continue;
-        tb->region_root = job->tier_job.tb;
+        tb_profile(exec->cache, tb)->region_root = job->tier_job.tb;
         if (tb->tier == TB_TIER_1)
             atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1),
                                   memory_order_relaxed);
@@ -180,8 +179,8 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
         stats->guest_insns += job->tier_job.region->guest_length;
         if (exec->cache->stats.flushes == job->flushes)
             settle_region(exec, job);
-        if (exec->cache->stats.flushes == job->flushes && job->tier_job.tb->code[level])
-            stats->code_bytes += job->tier_job.tb->code[level]->size_bytes;
+        if (exec->cache->stats.flushes == job->flushes && tb_code_of(job->tier_job.tb, level))
+            stats->code_bytes += tb_code_of(job->tier_job.tb, level)->size_bytes;
     } else if (status != STATUS_STALE) {
         stats_failure(exec, level, err->text);
         if (exec->cache->stats.flushes == job->flushes)

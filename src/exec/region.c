@@ -72,7 +72,7 @@ static uint32_t executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    if (tb->region_root)
+    if (tb_profile_of(tb)->region_root)
         return UINT32_MAX;
     return executions_in_tier1(exec, tb);
 }
@@ -222,20 +222,22 @@ static int32_t reach_call(struct former *former, uint32_t context, uint64_t call
 
 /* ---- successors ---- */
 
-/* The destinations that were seen for the indirect exit of the block, or NULL. */
-static const struct tb_observed *observed_destinations(const struct former *former,
-                                                       const struct ir_block *block)
+/* The profile of the block if there is one and it is to be used, or NULL. */
+static const struct tb_profile *used_profile(const struct former *former,
+                                             const struct ir_block *block)
 {
     const struct tb *tb = tb_find(former->exec->cache, block->guest_pc, block->mode);
-    return former->is_profiled && tb ? tb->observed : NULL;
+    return former->is_profiled && tb ? tb_profile_of(tb) : NULL;
 }
 
 /* A jump through a table: every destination that was seen. */
 static void follow_jump(struct former *former, struct region_node *node)
 {
-    const struct tb_observed *observed = observed_destinations(former, node->block);
-    for (uint32_t i = 0; observed && i < observed->count; i++)
-        add_edge(node, observed->pc[i], reach(former, observed->pc[i], node->context), true);
+    const struct tb_profile *profile = used_profile(former, node->block);
+    for (uint32_t i = 0; profile && i < profile->observed_count; i++) {
+        uint64_t pc = profile->observed[i];
+        add_edge(node, pc, reach(former, pc, node->context), true);
+    }
 }
 
 static bool is_entry(const struct former *former, int32_t node)
@@ -287,8 +289,9 @@ static void decide_call(struct former *former, const struct call_site *call)
 static void meet_indirect_call(struct former *former, uint32_t index)
 {
     const struct region_node *node = &former->region->nodes[index];
-    const struct tb_observed *observed = observed_destinations(former, node->block);
-    meet_call(former, index, observed && observed->count == 1 ? observed->pc[0] : 0, true);
+    const struct tb_profile *profile = used_profile(former, node->block);
+    bool is_known = profile && profile->observed_count == 1;
+    meet_call(former, index, is_known ? profile->observed[0] : 0, true);
 }
 
 static void follow_indirect(struct former *former, uint32_t index, const struct ir_insn *exit)
@@ -377,7 +380,7 @@ static void add_missed_entries(struct former *former, const struct tb *root)
     for (uint32_t i = 0; i < former->call_count; i++) {
         const struct call_site *call = &former->calls[i];
         const struct tb *tb = tb_find(former->exec->cache, call->return_pc, former->region->mode);
-        if (tb && tb->region_root == root && tb->tier == TB_TIER_1 &&
+        if (tb && tb_profile_of(tb)->region_root == root && tb->tier == TB_TIER_1 &&
             executions_in_tier1(former->exec, tb) > often)
             add_return_entry(former, former->region->nodes[call->node].context, call->return_pc);
     }
@@ -414,10 +417,11 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     region->guest_length = region->nodes[1].block->guest_length;
     former->entries[former->entry_count++] = 1;
     if (exec_has(exec, FEATURE_regions)) {
-        for (uint32_t i = 0; tb->entries && i < tb->entries->count; i++)
-            add_entry(former, reach(former, tb->entries->pc[i], 0));
+        const struct tb_profile *profile = tb_profile_of(tb);
+        for (uint32_t i = 0; i < profile->entry_count; i++)
+            add_entry(former, reach(former, profile->entry[i], 0));
         follow_all(former);
-        if (tb->entries)
+        if (profile->extensions > 0)
             add_missed_entries(former, tb);
     }
     region->is_looping = is_looping(region);

@@ -41,9 +41,9 @@ void exec_dump_registers(struct exec *exec)
     struct arena arena;
     arena_init(&arena);
     tb_lock(exec->cache);
-    for (uint32_t i = 0; i < exec->cache->bucket_count; i++)
-        for (struct tb *tb = exec->cache->buckets[i]; tb; tb = tb->hash_next)
-            add_tb(exec, &arena, tb, &use);
+    uint32_t cursor = 0;
+    for (struct tb *tb; (tb = tb_next(exec->cache, &cursor));)
+        add_tb(exec, &arena, tb, &use);
     tb_unlock(exec->cache);
     arena_fini(&arena);
     FILE *out = exec->config.dump_file;

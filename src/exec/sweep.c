@@ -8,6 +8,7 @@
 #include "src/base/check.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* Guest pcs still to be translated. */
 struct walk {
@@ -31,7 +32,7 @@ static void push(struct walk *walk, uint64_t pc)
 /* Successors that have no code yet. Tier 0 has no links; it takes the ascending order. */
 static void push_successors(struct walk *walk, const struct tb *tb)
 {
-    const struct tb_code *code = tb->code[tb->tier];
+    const struct tb_code *code = tb_code_of(tb, tb->tier);
     for (const struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
         if (link->to->tier == TB_TIER_NONE)
             push(walk, link->to->pc);
@@ -54,6 +55,15 @@ static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint
     return STATUS_OK;
 }
 
+/* Of the calling thread, in user and system mode: unlike wall time it does not count what others do
+ * on the same processors. */
+static uint64_t cpu_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void summarise(const struct exec *exec, struct exec_translation *ret_translation)
 {
     for (int tier = 0; tier < TB_TIER_COUNT; tier++) {
@@ -67,14 +77,14 @@ enum status exec_translate_range(struct exec *exec, struct vcpu *vcpu, uint64_t 
                                  struct exec_translation *ret_translation, struct error *err)
 {
     struct walk walk = {.start = start, .end = end};
-    uint64_t start_ticks = exec_ticks(), start_ns = exec_time_ns();
+    uint64_t start_ticks = exec_ticks(), start_ns = cpu_time_ns();
     enum status status = STATUS_OK;
     for (uint64_t pc = start; pc < end && status == STATUS_OK;)
         status = walk_from(vcpu->owner, &walk, pc, &pc, err);
     free(walk.pc);
     if (status != STATUS_OK)
         return status;
-    struct exec_translation translation = {.time_ns = exec_time_ns() - start_ns};
+    struct exec_translation translation = {.time_ns = cpu_time_ns() - start_ns};
     double ns_per_tick =
         (double)translation.time_ns / (double)(exec_ticks() - start_ticks);
     for (int stage = 0; stage < EXEC_STAGE_COUNT; stage++)

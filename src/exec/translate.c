@@ -220,8 +220,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     };
     if (exec->config.dump)
         job.dump = dump_for(exec, tb->pc, block->guest_size_bytes);
-    tb->guest_size_bytes = block->guest_size_bytes;
-    tb->guest_length = block->guest_length;
+    tb->guest_size_bytes = (uint16_t)block->guest_size_bytes;
+    tb->guest_length = (uint16_t)block->guest_length;
     atomic_store_explicit(&tb->heat, promote_initial_heat(exec, level), memory_order_relaxed);
     uint64_t ticks = exec_ticks();
     enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
@@ -234,7 +234,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;
     stats->guest_insns += block->guest_length;
-    stats->code_bytes += tb->code[level]->size_bytes;
+    stats->code_bytes += tb_code_of(tb, level)->size_bytes;
     if (exec->config.is_counting)
         stats->compile_time_ns += exec_time_ns() - start_ns;
     return STATUS_OK;

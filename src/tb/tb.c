@@ -12,9 +12,10 @@
 _Static_assert(offsetof(struct tb, entry) == TB_OFFSET_ENTRY, "tb offset");
 _Static_assert(offsetof(struct tb, pc) == TB_OFFSET_PC, "tb offset");
 _Static_assert(offsetof(struct tb, inline_cache) == TB_OFFSET_INLINE_CACHE, "tb offset");
+_Static_assert(sizeof(struct tb) % 64 == 0, "records are numbered by their place in near data");
 _Static_assert(offsetof(struct tb, heat) == TB_OFFSET_HEAT, "tb offset");
 
-enum { INITIAL_BUCKETS = 4096, PAGE_BUCKETS = 1024, PAGE_BITS = 12 };
+enum { INITIAL_SLOTS_LOG2 = 12, PAGE_BUCKETS = 1024, PAGE_BITS = 12 };
 
 /* Code that was translated from one guest page. */
 struct tb_page_code {
@@ -29,41 +30,84 @@ struct tb_page {
 
 /* ---- records ---- */
 
-static uint32_t hash_pc(uint64_t pc, uint32_t mode)
+/* The table keeps records of neighbouring blocks near each other: CHUNK_BYTES of guest code share
+ * CHUNK_SLOTS slots, at the place of the block in them; only where a chunk goes is scattered. */
+enum { CHUNK_BYTES = 64, CHUNK_SLOTS = 16, PC_UNIT = 2 };
+
+static uint32_t key_of(uint64_t pc)
 {
-    return (uint32_t)(((pc >> 1) ^ (uint64_t)mode << 40) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    return (uint32_t)(pc / PC_UNIT);
 }
 
-static struct tb **bucket_of(struct tb_cache *cache, uint64_t pc, uint32_t mode)
+static uint32_t slot_of(const struct tb_cache *cache, uint32_t key)
 {
-    return &cache->buckets[hash_pc(pc, mode) & (cache->bucket_count - 1)];
+    uint32_t chunk = key / (CHUNK_BYTES / PC_UNIT) * UINT32_C(0x9e3779b1);
+    uint32_t place = key / (CHUNK_BYTES / PC_UNIT / CHUNK_SLOTS) % CHUNK_SLOTS;
+    return (chunk >> (32 - cache->slots_log2)) / CHUNK_SLOTS * CHUNK_SLOTS + place;
+}
+
+static uint32_t slot_after(const struct tb_cache *cache, uint32_t slot)
+{
+    return (slot + 1) & ((UINT32_C(1) << cache->slots_log2) - 1);
+}
+
+static struct tb *data_start(const struct tb_cache *cache)
+{
+    return (struct tb *)(void *)(cache->memory->x_base + cache->memory->code_limit);
+}
+
+/* The record, or NULL with *ret_slot the empty slot where it would go. */
+static struct tb *find(struct tb_cache *cache, uint64_t pc, uint32_t mode, uint32_t *ret_slot)
+{
+    uint32_t key = key_of(pc);
+    uint32_t slot = slot_of(cache, key);
+    for (; cache->slots[slot].record; slot = slot_after(cache, slot)) {
+        if (cache->slots[slot].key != key)
+            continue;
+        struct tb *tb = data_start(cache) + (cache->slots[slot].record - 1);
+        if (tb->pc == pc && tb->mode == mode)
+            return tb;
+    }
+    *ret_slot = slot;
+    return NULL;
 }
 
 struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 {
-    for (struct tb *tb = *bucket_of(cache, pc, mode); tb; tb = tb->hash_next)
-        if (tb->pc == pc && tb->mode == mode)
-            return tb;
+    uint32_t slot;
+    return find(cache, pc, mode, &slot);
+}
+
+struct tb *tb_next(const struct tb_cache *cache, uint32_t *cursor)
+{
+    while (*cursor < UINT32_C(1) << cache->slots_log2) {
+        uint32_t record = cache->slots[(*cursor)++].record;
+        if (record)
+            return data_start(cache) + (record - 1);
+    }
     return NULL;
 }
 
-static void grow_buckets(struct tb_cache *cache)
+static struct tb_slot *slots_new(unsigned slots_log2)
 {
-    struct tb **old = cache->buckets;
-    uint32_t old_count = cache->bucket_count;
-    struct tb **grown = calloc((size_t)old_count * 2, sizeof *grown);
-    if (!grown)
-        return; /* longer chains, still right */
-    cache->buckets = grown;
-    cache->bucket_count = old_count * 2;
+    struct tb_slot *slots = calloc((size_t)1 << slots_log2, sizeof *slots);
+    CHECK(slots, "out of memory");
+    return slots;
+}
+
+static void grow_slots(struct tb_cache *cache)
+{
+    struct tb_slot *old = cache->slots;
+    uint32_t old_count = UINT32_C(1) << cache->slots_log2;
+    cache->slots_log2 += 2;
+    cache->slots = slots_new(cache->slots_log2);
     for (uint32_t i = 0; i < old_count; i++) {
-        for (struct tb *tb = old[i]; tb;) {
-            struct tb *next = tb->hash_next;
-            struct tb **bucket = bucket_of(cache, tb->pc, tb->mode);
-            tb->hash_next = *bucket;
-            *bucket = tb;
-            tb = next;
-        }
+        if (!old[i].record)
+            continue;
+        uint32_t slot = slot_of(cache, old[i].key);
+        while (cache->slots[slot].record)
+            slot = slot_after(cache, slot);
+        cache->slots[slot] = old[i];
     }
     free(old);
 }
@@ -82,7 +126,7 @@ static bool emit_stub(struct tb_cache *cache, struct tb *tb)
     memcpy(out + 7, "\x41\xff\xa4\x24", 4);
     memcpy(out + 11, &thunk, 4);
     out[15] = 0xcc;
-    tb->stub = stub;
+    tb->stub_distance = (uint32_t)((uint8_t *)tb - stub);
     return true;
 }
 
@@ -91,9 +135,9 @@ static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
     struct tb *tb = data_alloc(cache->memory, sizeof *tb, 64);
     if (!tb || !emit_stub(cache, tb))
         return NULL;
-    atomic_store_explicit(&tb->entry, tb->stub, memory_order_relaxed);
+    atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_relaxed);
     tb->pc = pc;
-    tb->mode = mode;
+    tb->mode = (uint8_t)mode;
     tb->tier = TB_TIER_NONE;
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
@@ -104,30 +148,40 @@ static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 
 struct tb *tb_reference(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 {
-    struct tb *tb = tb_find(cache, pc, mode);
+    uint32_t slot;
+    struct tb *tb = find(cache, pc, mode, &slot);
     if (tb)
         return tb;
     tb = record_new(cache, pc, mode);
     if (!tb)
         return NULL;
-    if (cache->tb_count++ > cache->bucket_count)
-        grow_buckets(cache);
-    struct tb **bucket = bucket_of(cache, pc, mode);
-    tb->hash_next = *bucket;
-    *bucket = tb;
+    cache->slots[slot] = (struct tb_slot){key_of(pc), (uint32_t)(tb - data_start(cache)) + 1};
+    if (++cache->tb_count > UINT32_C(1) << (cache->slots_log2 - 1))
+        grow_slots(cache);
     return tb;
+}
+
+struct tb_profile *tb_profile(struct tb_cache *cache, struct tb *tb)
+{
+    if (!tb->profile)
+        tb->profile = arena_zalloc(&cache->arena, sizeof *tb->profile);
+    return tb->profile;
+}
+
+const struct tb_profile *tb_profile_of(const struct tb *tb)
+{
+    static const struct tb_profile nothing_seen;
+    return tb->profile ? tb->profile : &nothing_seen;
 }
 
 void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
 {
-    if (!from->observed)
-        from->observed = arena_zalloc(&cache->arena, sizeof *from->observed);
-    struct tb_observed *observed = from->observed;
-    for (uint32_t i = 0; i < observed->count; i++)
-        if (observed->pc[i] == pc)
+    struct tb_profile *profile = tb_profile(cache, from);
+    for (uint32_t i = 0; i < profile->observed_count; i++)
+        if (profile->observed[i] == pc)
             return;
-    if (observed->count < TB_MAX_OBSERVED)
-        observed->pc[observed->count++] = pc;
+    if (profile->observed_count < TB_MAX_OBSERVED)
+        profile->observed[profile->observed_count++] = pc;
 }
 
 /* ---- links ---- */
@@ -159,18 +213,19 @@ static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const
 
 static void write_link(struct tb_cache *cache, const struct tb_link *link)
 {
-    const void *entry = link->to->stub;
+    const void *stub = tb_stub(link->to), *entry = stub;
+    uint8_t *site = cache->memory->x_base + link->site;
     if (cache->config.is_chaining)
         entry = atomic_load_explicit(&link->to->entry, memory_order_relaxed);
-    switch (link->kind) {
+    switch ((enum tb_link_kind)link->kind) {
     case TB_LINK_JUMP:
-        patch_rel32(cache, link->site, entry);
+        patch_rel32(cache, site, entry);
         break;
     case TB_LINK_POINTER:
-        __atomic_store_n((const void **)(void *)link->site, entry, __ATOMIC_RELEASE);
+        __atomic_store_n((const void **)(void *)site, entry, __ATOMIC_RELEASE);
         break;
     }
-    if (entry != link->to->stub)
+    if (entry != stub)
         cache->stats.links++;
 }
 
@@ -181,9 +236,8 @@ void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_
     *link = (struct tb_link){.next_incoming = to->incoming,
                              .next_outgoing = from->outgoing,
                              .to = to,
-                             .from = from,
-                             .site = site,
-                             .kind = kind};
+                             .site = (uint32_t)(site - cache->memory->x_base),
+                             .kind = (uint8_t)kind};
     to->incoming = link;
     from->outgoing = link;
     write_link(cache, link);
@@ -235,16 +289,15 @@ void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
     struct tb *tb = code->tb;
     if (tb->tier != TB_TIER_NONE)
         cache->stats.swaps++;
-    if (tb->code[code->tier] && code->tier != TB_TIER_0)
-        patch_entry_slot(cache, tb->code[code->tier]->start, entry);
-    tb->code[code->tier] = code;
+    code->older = atomic_load_explicit(&tb->code, memory_order_relaxed);
+    atomic_store_explicit(&tb->code, code, memory_order_release);
     tb->tier = (int8_t)code->tier;
     if (code->tier != TB_TIER_0)
         tb_record(cache, code);
     atomic_store_explicit(&tb->entry, entry, memory_order_release);
-    for (int tier = TB_TIER_1; tier < code->tier; tier++)
-        if (tb->code[tier])
-            patch_entry_slot(cache, tb->code[tier]->start, entry);
+    for (const struct tb_code *older = code->older; older; older = older->older)
+        if (older->tier != TB_TIER_0 && older->tier <= code->tier)
+            patch_entry_slot(cache, older->start, entry);
     rewrite_incoming(cache, tb);
 }
 
@@ -300,18 +353,16 @@ void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_
 /* Takes all code of the TB out of service: everybody who comes here gets to the stub. */
 void tb_drop(struct tb_cache *cache, struct tb *tb)
 {
-    atomic_store_explicit(&tb->entry, tb->stub, memory_order_release);
+    atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_release);
     tb->tier = TB_TIER_NONE;
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
-    for (int tier = 0; tier < TB_TIER_COUNT; tier++) {
-        struct tb_code *code = tb->code[tier];
-        if (!code)
-            continue;
+    struct tb_code *code = atomic_load_explicit(&tb->code, memory_order_relaxed);
+    atomic_store_explicit(&tb->code, NULL, memory_order_release);
+    for (; code; code = code->older) {
         code->is_dropped = true;
-        tb->code[tier] = NULL;
-        if (tier != TB_TIER_0)
-            patch_entry_slot(cache, code->start, tb->stub);
+        if (code->tier != TB_TIER_0)
+            patch_entry_slot(cache, code->start, tb_stub(tb));
         for (struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
             link->is_dead = true;
     }
@@ -370,9 +421,9 @@ static void release_all(struct tb_cache *cache)
 {
     for (uint32_t i = 0; i < cache->code_count; i++)
         release_private(cache, cache->codes[i]);
-    for (uint32_t i = 0; i < cache->bucket_count; i++)
-        for (struct tb *tb = cache->buckets[i]; tb; tb = tb->hash_next)
-            release_private(cache, tb->code[TB_TIER_0]);
+    uint32_t cursor = 0;
+    for (struct tb *tb; (tb = tb_next(cache, &cursor));)
+        release_private(cache, tb_code_of(tb, TB_TIER_0));
 }
 
 /* The record that stands in empty inline caches: no pc equals its odd one. */
@@ -388,7 +439,7 @@ void tb_flush(struct tb_cache *cache)
     release_all(cache);
     code_memory_reset(cache->memory);
     arena_reset(&cache->arena);
-    memset(cache->buckets, 0, cache->bucket_count * sizeof *cache->buckets);
+    memset(cache->slots, 0, sizeof *cache->slots << cache->slots_log2);
     memset(cache->pages, 0, PAGE_BUCKETS * sizeof(struct tb_page *));
     cache->tb_count = 0;
     cache->code_count = 0;
@@ -409,10 +460,10 @@ enum status tb_cache_create(const struct tb_cache_config *config, struct tb_cach
     CHECK(cache, "out of memory");
     cache->memory = memory;
     cache->config = *config;
-    cache->bucket_count = INITIAL_BUCKETS;
-    cache->buckets = calloc(INITIAL_BUCKETS, sizeof *cache->buckets);
+    cache->slots_log2 = INITIAL_SLOTS_LOG2;
+    cache->slots = slots_new(INITIAL_SLOTS_LOG2);
     cache->pages = calloc(PAGE_BUCKETS, sizeof(struct tb_page *));
-    CHECK(cache->buckets && cache->pages, "out of memory");
+    CHECK(cache->pages, "out of memory");
     arena_init(&cache->arena);
     pthread_mutex_init(&cache->lock, NULL);
     bool made = make_no_tb(cache);
@@ -430,7 +481,7 @@ void tb_cache_destroy(struct tb_cache **cache_place)
     code_memory_destroy(&cache->memory);
     arena_fini(&cache->arena);
     pthread_mutex_destroy(&cache->lock);
-    free(cache->buckets);
+    free(cache->slots);
     free(cache->pages);
     free(cache->codes);
     free(cache);

@@ -39,13 +39,13 @@ enum tb_link_kind {
 struct tb_code;
 struct tb_link {
     struct tb_link *next_incoming; /* of `to` */
-    struct tb_link *next_outgoing; /* of `from` */
+    struct tb_link *next_outgoing; /* of the code it lies in, `from` */
     struct tb *to;
-    struct tb_code *from;
-    uint8_t *site; /* X address */
-    enum tb_link_kind kind;
-    bool is_dead;  /* `from` was dropped: never write through it again */
+    uint32_t site;     /* X address, as a distance from the code memory's start */
+    uint8_t kind;      /* enum tb_link_kind */
+    bool is_dead;      /* `from` was dropped: never write through it again */
 };
+_Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for each block");
 
 /* One piece of generated code. Owner: the cache's arena, until the next flush. */
 struct tb_code {
@@ -55,6 +55,8 @@ struct tb_code {
     uint8_t tier;            /* enum tb_tier */
     _Atomic bool is_dropped; /* written under the lock, read by anyone */
     uint32_t guest_length;   /* guest instructions covered */
+    struct tb_code *older;   /* code of the same TB that was published before; constant after
+                                publication */
     struct tb_link *outgoing;
     const struct fault_point *faults; /* tier 1, sorted by code_offset; NULL elsewhere */
     uint32_t fault_count;
@@ -64,21 +66,17 @@ struct tb_code {
     void *tier_private;      /* tier 0: its threaded code; tier 2: its resource tracker and tables */
 };
 
-enum { TB_MAX_OBSERVED = 12 };
-
-/* Destinations that the loop has seen for an indirect exit; a profile for regions. */
-struct tb_observed {
-    uint32_t count;
-    uint64_t pc[TB_MAX_OBSERVED];
-};
-
-/* Where regions with some root are entered besides: code went there often although the region has
- * these blocks. */
-enum { TB_MAX_ENTRIES = 8 };
-struct tb_entries {
-    uint32_t count;
-    uint32_t extensions; /* times that entries were added */
-    uint64_t pc[TB_MAX_ENTRIES];
+/* What was seen of a TB that helps to form regions. Read and written under the lock. */
+enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
+struct tb_profile {
+    struct tb *region_root; /* of the latest region that has this block in its own function, or
+                               NULL */
+    uint32_t observed_count;
+    uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
+    uint32_t extensions;                /* times that entries were added */
+    uint32_t entry_count;
+    uint64_t entry[TB_MAX_ENTRIES]; /* where regions with this root are entered besides: code went
+                                       there often although the region has these blocks */
 };
 
 struct tb {
@@ -88,24 +86,22 @@ struct tb {
                                           vcpu threads, never NULL */
     _Atomic int32_t heat;              /* executions left until promotion; decremented by generated
                                           code without lock prefix (a lost count is harmless) */
-    uint32_t mode;                     /* constant */
-    const void *stub;                  /* constant X address */
+    uint8_t mode;                      /* constant */
     _Atomic int8_t tier;               /* enum tb_tier of entry; written under the lock, read by
                                           anyone */
-    int8_t requested_tier;             /* promotion under way to this tier, or NONE */
-    int8_t failed_tier;                /* lowest tier whose compile was rejected, or TIER_COUNT */
-    bool is_callee;                    /* some translated code calls it */
-    uint8_t deferrals;                 /* promotions put off because a better root should come */
-    struct tb *hash_next;
+    int8_t requested_tier : 4;         /* promotion under way to this tier, or NONE */
+    int8_t failed_tier : 4;            /* lowest tier whose compile was rejected, or TIER_COUNT */
+    bool is_callee : 1;                /* some translated code calls it */
+    uint8_t deferrals : 7;             /* promotions put off because a better root should come */
+    uint32_t stub_distance;            /* constant: bytes from the stub up to this record */
+    uint16_t guest_size_bytes;         /* once translated */
+    uint16_t guest_length;
     struct tb_link *incoming;
-    _Atomic(struct tb_code *) code[TB_TIER_COUNT]; /* the live code of each tier, or NULL; as tier */
-    uint32_t guest_size_bytes;         /* once translated */
-    uint32_t guest_length;
-    struct tb_observed *observed;      /* NULL until an indirect exit was looked up */
-    struct tb *region_root;            /* of the latest region that has this block in its own
-                                          function, or NULL */
-    struct tb_entries *entries;        /* of the regions with this root, or NULL */
+    _Atomic(struct tb_code *) code;    /* the latest live code; written under the lock, read by
+                                          anyone */
+    struct tb_profile *profile;        /* NULL until something was seen; see tb_profile_of */
 };
+_Static_assert(sizeof(struct tb) == 64, "a record is one cache line");
 #define TB_OFFSET_ENTRY 0
 #define TB_OFFSET_PC 8
 #define TB_OFFSET_INLINE_CACHE 16
@@ -127,11 +123,19 @@ struct tb_cache_config {
     bool is_chaining; /* false: links stay on stubs */
 };
 
+/* One place of the table of records. An entry is found without looking at records: most look-ups
+ * are for successors that are there and that nobody touches now. */
+struct tb_slot {
+    uint32_t key;    /* of the guest pc (tb.c) */
+    uint32_t record; /* distance from the data's start in units of the record's size, plus one; 0:
+                        an empty slot */
+};
+
 struct tb_cache {
     pthread_mutex_t lock;
     struct code_memory *memory;
-    struct tb **buckets;
-    uint32_t bucket_count;  /* a power of two */
+    struct tb_slot *slots;  /* open addressing, at most half full */
+    unsigned slots_log2;
     uint32_t tb_count;
     struct tb *no_tb;       /* a record that no pc equals: the empty inline cache */
     struct arena arena;     /* links, tb_code, page lists; reset by a flush */
@@ -152,10 +156,32 @@ void tb_cache_destroy(struct tb_cache **cache);
 static inline void tb_lock(struct tb_cache *cache) { pthread_mutex_lock(&cache->lock); }
 static inline void tb_unlock(struct tb_cache *cache) { pthread_mutex_unlock(&cache->lock); }
 
+/* X address of the TB's stub. */
+static inline const void *tb_stub(const struct tb *tb)
+{
+    return (const uint8_t *)tb - tb->stub_distance;
+}
+/* The latest live code of this tier for the TB, or NULL; needs no lock. */
+static inline struct tb_code *tb_code_of(const struct tb *tb, enum tb_tier tier)
+{
+    const struct tb_code *code = atomic_load_explicit(&tb->code, memory_order_acquire);
+    while (code && code->tier != tier)
+        code = code->older;
+    return (struct tb_code *)(uintptr_t)code;
+}
+
 /* The record of (pc, mode), or NULL. */
 struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode);
 /* The same, created with a stub when missing; NULL when code memory is full. */
 struct tb *tb_reference(struct tb_cache *cache, uint64_t pc, uint32_t mode);
+
+/* One record after the other, in no order; *cursor begins as 0. NULL: there are no more. */
+struct tb *tb_next(const struct tb_cache *cache, uint32_t *cursor);
+
+/* The profile of tb, to be changed; it is made when there is none. */
+struct tb_profile *tb_profile(struct tb_cache *cache, struct tb *tb);
+/* The same to be read: an empty one when there is none. */
+const struct tb_profile *tb_profile_of(const struct tb *tb);
 
 /* Notes that the indirect exit of `from` went to pc. */
 void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc);

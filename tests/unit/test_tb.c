@@ -146,10 +146,10 @@ START_TEST(code_is_found_by_address)
     struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
     struct tb *b = publish(0x2000, TB_TIER_1, 1, 0x3000);
     const uint8_t *start = b->entry;
-    ck_assert_ptr_eq(tb_code_at(cache, start + 31), b->code[TB_TIER_1]);
-    ck_assert_ptr_eq(tb_code_at(cache, start - 1), a->code[TB_TIER_1]);
+    ck_assert_ptr_eq(tb_code_at(cache, start + 31), tb_code_of(b, TB_TIER_1));
+    ck_assert_ptr_eq(tb_code_at(cache, start - 1), tb_code_of(a, TB_TIER_1));
     ck_assert_ptr_null(tb_code_at(cache, start + 32));
-    ck_assert_ptr_null(tb_code_at(cache, a->stub));
+    ck_assert_ptr_null(tb_code_at(cache, tb_stub(a)));
 }
 END_TEST
 
@@ -166,7 +166,7 @@ START_TEST(flush_empties_everything)
     tb_cache_on_release(cache, TB_TIER_2, count_release, &released);
     for (unsigned round = 0; round < 3; round++) {
         struct tb *tb = publish(0x1000, TB_TIER_2, 0, 0x1000 + round);
-        tb->code[TB_TIER_2]->tier_private = tb;
+        tb_code_of(tb, TB_TIER_2)->tier_private = tb;
         size_t used = cache->memory->code_used;
         tb_flush(cache);
         ck_assert_uint_eq(released, round + 1);

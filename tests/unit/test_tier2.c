@@ -624,7 +624,7 @@ START_TEST(code_begins_with_an_entry_slot)
     const uint8_t *code = tb->entry;
     ck_assert_uint_eq((uintptr_t)code & 7, 0);
     ck_assert_mem_eq(code, slot, sizeof slot);
-    ck_assert_ptr_eq(tb_code_at(cache, code + 8), tb->code[TB_TIER_2]);
+    ck_assert_ptr_eq(tb_code_at(cache, code + 8), tb_code_of(tb, TB_TIER_2));
 }
 END_TEST
 
@@ -844,7 +844,7 @@ START_TEST(fault_addresses_have_guest_pcs)
                                "  store v6, v4, u8@8, 5\n"
                                "  exit_trap ecall, 0x400c\n"));
     const struct tb *tb = must_compile(region, TB_TIER_2);
-    const struct tb_code *code = tb->code[TB_TIER_2];
+    const struct tb_code *code = tb_code_of(tb, TB_TIER_2);
     const uint8_t *first = find_fault_pc(code, 0x4000);
     const uint8_t *second = find_fault_pc(code, 0x4004);
     const uint8_t *third = find_fault_pc(code, 0x4008);
