@@ -97,6 +97,13 @@ struct t1_exit {
     struct tb *to;
 };
 
+/* What planning asks about an operation (plan.c), together so that it is one load. */
+struct t1_op {
+    uint8_t traits; /* enum plan_trait */
+    uint8_t operand_count;
+    bool can_leave;
+};
+
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
@@ -112,7 +119,6 @@ struct t1 {
     struct t1_node *nodes;
     struct t1_value *values;
     ir_ref *canon;     /* canonical value of each */
-    uint8_t *width;    /* of each value's type in the IR, bits */
     uint32_t *offsets; /* of each node's code, for dumps */
     struct t1_cold *colds;
     struct t1_exit *exits;
@@ -126,6 +132,7 @@ struct t1 {
     uint32_t spill_free;
     uint32_t unclean_homes;              /* pinned XMM registers whose value is unclean */
     ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
+    struct t1_op op[IR_OP_COUNT];        /* constant after t1_plan_init */
     uint64_t pinned;                     /* guest registers that live in host registers */
     uint8_t host_of[IR_GUEST_REGS];      /* host register of each (of an f register the XMM), or
                                             X64_NO_REG */
@@ -139,6 +146,7 @@ typedef void t1_emit_fn(struct t1 *t, ir_ref ref, const struct t1_node *node);
 #define T1_VCPU(field) x64_at(TB_HOST_VCPU, (int32_t)offsetof(struct vcpu, field))
 
 /* ---- plan.c ---- */
+void t1_plan_init(struct t1 *t);
 /* Fills nodes and values from t->block. */
 void t1_plan(struct t1 *t);
 

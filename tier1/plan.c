@@ -72,9 +72,14 @@ static const uint8_t own_traits[IR_OP_COUNT] = {
     [IR_amo] = OBSERVES,
 };
 
-static unsigned traits_of(unsigned op)
+void t1_plan_init(struct t1 *t)
 {
-    return flag_traits[op] | own_traits[op];
+    for (unsigned op = 0; op < IR_OP_COUNT; op++)
+        t->op[op] = (struct t1_op){
+            .traits = flag_traits[op] | own_traits[op],
+            .operand_count = ir_op_info[op].operand_count,
+            .can_leave = (flag_traits[op] & OBSERVES) != 0,
+        };
 }
 
 /* ---- forward ---- */
@@ -130,62 +135,66 @@ static ir_ref alias_of(struct t1 *t, ir_ref ref, const struct t1_node *node, ir_
 
 /* Operands that are no values become a dummy value, so that both scans can treat the first two
  * alike without asking; there are several dummies, or each node would wait for the one before.
- * c keeps its raw content. */
-static void copy_insn(struct t1 *t, ir_ref ref)
+ * c keeps its raw content. The arrays come as arguments, because the compiler must take every store
+ * into them for one that may change *t. */
+static inline void copy_insn(const struct ir_insn *insns, ir_ref ref, unsigned count, ir_ref dummy,
+                             ir_ref *canon, struct t1_node *node)
 {
-    const struct ir_insn *insn = &t->block->insns[ref];
-    struct t1_node *node = &t->nodes[ref];
-    unsigned count = ir_op_info[insn->op].operand_count;
-    ir_ref a = count > 0 ? insn->a : ref, b = count > 1 ? insn->b : ref;
-    t->canon[ref] = (ir_ref)(t->capacity + ref % T1_DUMMIES);
-    t->width[ref] = ir_type_width[insn->type];
+    const struct ir_insn *insn = &insns[ref];
+    ir_ref a = count > 0 ? insn->a : ref, b = count > 1 ? insn->b : ref, c = insn->c;
+    canon[ref] = dummy;
+    if (__builtin_expect(count > 2, 0))
+        c = canon[c];
     *node = (struct t1_node){
         .op = insn->op,
         .type = insn->type,
         .count = (uint8_t)count,
-        .operand = {t->canon[a], t->canon[b], count > 2 ? t->canon[insn->c] : insn->c},
+        .width = ir_type_width[insns[a].type],
+        .operand = {canon[a], canon[b], c},
         .hint = IR_NONE,
         .imm = insn->imm,
     };
-    node->width = t->width[a];
-    t->canon[ref] = ref;
-    t->values[ref] = (struct t1_value){.next_use = IR_NONE,
-                                       .gpr = X64_NO_REG,
-                                       .xmm = X64_NO_REG,
-                                       .spill = T1_NO_SPILL};
+    canon[ref] = ref;
 }
 
-static void count_uses(struct t1 *t, const struct t1_node *node)
+static inline void count_uses(struct t1_value *values, const struct t1_node *node)
 {
-    t->values[node->operand[0]].uses++;
-    t->values[node->operand[1]].uses++;
-    if (node->count > 2)
-        t->values[node->operand[2]].uses++;
+    values[node->operand[0]].uses++;
+    values[node->operand[1]].uses++;
+    if (__builtin_expect(node->count > 2, 0))
+        values[node->operand[2]].uses++;
 }
 
 static void plan_forward(struct t1 *t)
 {
+    const struct ir_insn *insns = t->block->insns;
+    struct t1_node *nodes = t->nodes;
+    struct t1_value *values = t->values;
+    ir_ref *canon = t->canon;
+    uint32_t length = t->block->length, dummies = t->capacity, exits = 0;
     ir_ref known[IR_GUEST_REGS];
     memset(known, 0xff, sizeof known);
-    t->exits_planned = 0;
-    for (uint32_t i = 0; i < t->block->length; i++) {
+    for (uint32_t i = 0; i < length; i++) {
         ir_ref ref = (ir_ref)i;
-        copy_insn(t, ref);
-        struct t1_node *node = &t->nodes[i];
-        unsigned traits = traits_of(node->op);
-        if (traits & ALIASES) {
+        struct t1_node *node = &nodes[i];
+        struct t1_op op = t->op[insns[i].op];
+        copy_insn(insns, ref, op.operand_count, (ir_ref)(dummies + i % T1_DUMMIES), canon, node);
+        values[i] = (struct t1_value){
+            .next_use = IR_NONE, .gpr = X64_NO_REG, .xmm = X64_NO_REG, .spill = T1_NO_SPILL};
+        if (op.traits & ALIASES) {
             ir_ref canonical = alias_of(t, ref, node, known);
             if (canonical != ref) {
-                t->canon[ref] = canonical;
+                canon[ref] = canonical;
                 node->flags = T1_SKIP;
                 continue;
             }
         }
         if (node->op == IR_box) /* its low half: from here on the two need one register */
-            t->canon[t->block->insns[i].a] = ref;
-        t->exits_planned += (flag_traits[node->op] & OBSERVES) != 0;
-        count_uses(t, node);
+            canon[insns[i].a] = ref;
+        exits += op.can_leave;
+        count_uses(values, node);
     }
+    t->exits_planned = exits;
 }
 
 /* ---- backward ---- */
@@ -382,9 +391,8 @@ static void note_effects(const struct t1 *t, ir_ref ref, const struct t1_node *n
     }
 }
 
-static void note_uses(struct t1 *t, ir_ref ref, struct t1_node *node)
+static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node *node)
 {
-    struct t1_value *values = t->values;
     ir_ref next_a = values[node->operand[0]].next_use, next_b = values[node->operand[1]].next_use;
     node->next[0] = next_a;
     node->next[1] = next_b;
@@ -399,12 +407,14 @@ static void note_uses(struct t1 *t, ir_ref ref, struct t1_node *node)
 static void plan_backward(struct t1 *t)
 {
     struct scan scan;
+    struct t1_node *nodes = t->nodes;
+    struct t1_value *values = t->values;
     memset(&scan, 0xff, sizeof scan);
     for (uint32_t i = t->block->length; i-- > 0;) {
         ir_ref ref = (ir_ref)i;
-        struct t1_node *node = &t->nodes[i];
-        unsigned traits = traits_of(node->op);
-        bool is_unused = traits & REMOVABLE && t->values[i].next_use == IR_NONE;
+        struct t1_node *node = &nodes[i];
+        unsigned traits = t->op[node->op].traits;
+        bool is_unused = traits & REMOVABLE && values[i].next_use == IR_NONE;
         if (is_unused || node->flags & T1_SKIP) {
             node->flags |= T1_SKIP;
             continue;
@@ -416,7 +426,7 @@ static void plan_backward(struct t1 *t)
             if (node->hint != IR_NONE && traits & PASSES_HINT)
                 pass_hint_on(t, node, traits & COMMUTES);
         }
-        note_uses(t, ref, node);
+        note_uses(values, ref, node);
         if (traits & (OBSERVES | GETS | SETS))
             note_effects(t, ref, node, traits, &scan);
     }

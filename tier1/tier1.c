@@ -51,7 +51,6 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
     t->values = grown(t->values, capacity + T1_DUMMIES, sizeof *t->values);
     t->canon = grown(t->canon, capacity, sizeof *t->canon);
-    t->width = grown(t->width, capacity, sizeof *t->width);
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);
     t->colds = grown(t->colds, capacity * 3 + 1, sizeof *t->colds);
@@ -224,7 +223,6 @@ static void destroy(struct tier *tier)
     free(t->nodes);
     free(t->values);
     free(t->canon);
-    free(t->width);
     free(t->offsets);
     free(t->exits);
     free(t->colds);
@@ -257,6 +255,7 @@ struct tier *tier1_create_with_features(struct tb_cache *cache, const struct tie
     tier1->state.cache = cache;
     tier1->state.options = &tier1->options;
     tier1->state.features = features;
+    t1_plan_init(&tier1->state);
     init_pinned(&tier1->state, options);
     return &tier1->tier;
 }

@@ -1,17 +1,20 @@
-/* Chunked bump allocator; chunks are kept across arena_reset. */
+/* Chunked bump allocator; chunks are kept across arena_reset. An arena that has grown large goes on
+ * in huge pages. */
 #include "src/base/arena.h"
 
 #include "src/base/check.h"
+#include "src/base/pages.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { CHUNK_BYTES = 64 * 1024, ALIGNMENT = 16 };
+enum { SMALL_CHUNK_BYTES = 64 * 1024, LARGE_ARENA_BYTES = 512 * 1024 };
 
 struct arena_chunk {
     struct arena_chunk *next;
-    size_t size_bytes;
-    _Alignas(ALIGNMENT) unsigned char data[];
+    size_t size_bytes; /* with this head */
+    bool is_paged;     /* from pages_alloc, not malloc */
+    _Alignas(ARENA_ALIGNMENT) unsigned char data[];
 };
 
 void arena_init(struct arena *arena)
@@ -23,34 +26,50 @@ void arena_fini(struct arena *arena)
 {
     for (struct arena_chunk *chunk = arena->first; chunk;) {
         struct arena_chunk *next = chunk->next;
-        free(chunk);
+        if (chunk->is_paged)
+            pages_free(chunk, chunk->size_bytes);
+        else
+            free(chunk);
         chunk = next;
     }
     *arena = (struct arena){0};
 }
 
-void arena_reset(struct arena *arena)
+static void enter(struct arena *arena, struct arena_chunk *chunk)
 {
-    arena->current = arena->first;
-    arena->used = 0;
+    arena->current = chunk;
+    arena->next = chunk ? chunk->data : NULL;
+    arena->limit = chunk ? (unsigned char *)chunk + chunk->size_bytes : NULL;
 }
 
-static struct arena_chunk *chunk_new(size_t size_bytes)
+void arena_reset(struct arena *arena)
 {
-    struct arena_chunk *chunk = malloc(sizeof *chunk + size_bytes);
+    enter(arena, arena->first);
+}
+
+static struct arena_chunk *chunk_new(struct arena *arena, size_t size_bytes)
+{
+    bool is_paged = arena->total_bytes >= LARGE_ARENA_BYTES;
+    size_t least = is_paged ? PAGES_HUGE_BYTES : SMALL_CHUNK_BYTES;
+    size_bytes += sizeof(struct arena_chunk);
+    if (size_bytes < least)
+        size_bytes = least;
+    struct arena_chunk *chunk = is_paged ? pages_alloc(size_bytes) : malloc(size_bytes);
     CHECK(chunk, "out of memory");
     chunk->next = NULL;
     chunk->size_bytes = size_bytes;
+    chunk->is_paged = is_paged;
+    arena->total_bytes += size_bytes;
     return chunk;
 }
 
 /* Moves on to a chunk with room for size_bytes, reusing the kept ones in order. */
-static void advance(struct arena *arena, size_t size_bytes)
+void *arena_alloc_slowly(struct arena *arena, size_t size_bytes)
 {
     struct arena_chunk *current = arena->current;
     struct arena_chunk *next = current ? current->next : arena->first;
-    if (!next || next->size_bytes < size_bytes) {
-        struct arena_chunk *fresh = chunk_new(size_bytes > CHUNK_BYTES ? size_bytes : CHUNK_BYTES);
+    if (!next || next->size_bytes - sizeof *next < size_bytes) {
+        struct arena_chunk *fresh = chunk_new(arena, size_bytes);
         fresh->next = next;
         next = fresh;
         if (current)
@@ -58,21 +77,7 @@ static void advance(struct arena *arena, size_t size_bytes)
         else
             arena->first = fresh;
     }
-    arena->current = next;
-    arena->used = 0;
-}
-
-void *arena_alloc(struct arena *arena, size_t size_bytes)
-{
-    size_bytes = (size_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (!arena->current || arena->used + size_bytes > arena->current->size_bytes)
-        advance(arena, size_bytes);
-    void *result = arena->current->data + arena->used;
-    arena->used += size_bytes;
-    return result;
-}
-
-void *arena_zalloc(struct arena *arena, size_t size_bytes)
-{
-    return memset(arena_alloc(arena, size_bytes), 0, size_bytes);
+    enter(arena, next);
+    arena->next += size_bytes;
+    return next->data;
 }

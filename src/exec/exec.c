@@ -1,8 +1,8 @@
 /* Creation and end of the engine and its harts. */
 #include "src/exec/internal.h"
 
-#include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/pages.h"
 
 #include <stdlib.h>
 
@@ -104,9 +104,9 @@ void exec_set_precise_faults(struct exec *exec, bool is_precise)
 
 struct vcpu *exec_vcpu_create(struct exec *exec)
 {
-    struct exec_thread *thread = aligned_alloc(64, bits_align_up(sizeof *thread, 64));
-    CHECK(thread, "out of memory");
-    *thread = (struct exec_thread){.exec = exec, .stress_state = exec->config.stress.seed};
+    struct exec_thread *thread = pages_alloc(sizeof *thread); /* it is large, and little is used */
+    thread->exec = exec;
+    thread->stress_state = exec->config.stress.seed;
     vcpu_init(&thread->vcpu, space_base(exec->config.space));
     thread->vcpu.owner = thread;
     arena_init(&thread->arena);
@@ -131,6 +131,6 @@ void exec_vcpu_destroy(struct vcpu **vcpu)
     }
     tb_unlock(thread->exec->cache);
     arena_fini(&thread->arena);
-    free(thread);
+    pages_free(thread, sizeof *thread);
     *vcpu = NULL;
 }

@@ -143,7 +143,8 @@ struct vcpu {
 uint32_t vcpu_fcsr(const struct vcpu *vcpu);
 void vcpu_set_fcsr(struct vcpu *vcpu, uint32_t fcsr);
 
-/* Fills thunks, helpers, empties the jump cache; MXCSR and frm as at program start. */
+/* Of a zeroed record: fills thunks, helpers, empties the jump cache; MXCSR and frm as at program
+ * start. */
 void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base);
 void vcpu_flush_jump_cache(struct vcpu *vcpu);
 

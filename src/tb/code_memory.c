@@ -6,6 +6,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,25 +15,47 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HOST_PAGE = 4096, DATA_MINIMUM = 1024 * 1024, FIRST_OWN_DESCRIPTOR = 1000 };
+enum {
+    HOST_PAGE = 4096,
+    PART_MINIMUM = 1024 * 1024,
+    HUGE_RECORDS_FROM = 512 * 1024,
+    FIRST_OWN_DESCRIPTOR = 1000
+};
 
-static size_t total_bytes(const struct code_memory *memory)
+static size_t shared_bytes(const struct code_memory *memory)
 {
     return memory->code_limit + memory->data_limit;
 }
+static size_t total_bytes(const struct code_memory *memory)
+{
+    return shared_bytes(memory) + memory->record_limit;
+}
 
-/* Maps the X view: code read-execute, data read-write. */
+/* Records beyond the first come in huge pages. */
+static void advise_records(uint8_t *records, size_t size_bytes)
+{
+    uintptr_t huge = bits_align_up((uintptr_t)records + HUGE_RECORDS_FROM, PAGES_HUGE_BYTES);
+    uintptr_t end = (uintptr_t)records + size_bytes;
+    if (huge < end)
+        madvise((void *)huge, end - huge, MADV_HUGEPAGE);
+}
+
+/* Maps the X view: code read-execute, data read-write, and the records. */
 static uint8_t *map_x_view(const struct code_memory *memory)
 {
-    uint8_t *base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+    uint8_t *base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return NULL;
-    void *code = mmap(base, memory->code_limit, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
-                      memory->fd, 0);
-    if (code == MAP_FAILED) {
+    int flags = MAP_SHARED | MAP_FIXED;
+    uint8_t *data = base + memory->code_limit;
+    if (mmap(base, memory->code_limit, PROT_READ | PROT_EXEC, flags, memory->fd, 0) == MAP_FAILED ||
+        mmap(data, memory->data_limit, PROT_READ | PROT_WRITE, flags, memory->fd,
+             (off_t)memory->code_limit) == MAP_FAILED) {
         munmap(base, total_bytes(memory));
         return NULL;
     }
+    advise_records(data + memory->data_limit, memory->record_limit);
     return base;
 }
 
@@ -49,18 +72,25 @@ static int high_descriptor(int fd)
 static bool map_views(struct code_memory *memory)
 {
     memory->fd = high_descriptor(memfd_create("tiercel-code", MFD_CLOEXEC));
-    if (memory->fd < 0 || ftruncate(memory->fd, (off_t)total_bytes(memory)) != 0)
+    if (memory->fd < 0 || ftruncate(memory->fd, (off_t)shared_bytes(memory)) != 0)
         return false;
     memory->x_base = map_x_view(memory);
     if (!memory->x_base)
         return false;
-    void *w_base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+    void *w_base =
+        mmap(NULL, shared_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
     if (w_base == MAP_FAILED) {
         munmap(memory->x_base, total_bytes(memory));
         return false;
     }
     memory->w_minus_x = (uint8_t *)w_base - memory->x_base;
     return true;
+}
+
+/* Together they are as large as the code, so that code of 1 GiB still reaches the last record. */
+static size_t part_bytes(size_t share)
+{
+    return bits_align_up(share < PART_MINIMUM ? PART_MINIMUM : share, HOST_PAGE);
 }
 
 enum status code_memory_create(size_t limit_bytes, struct code_memory **ret_memory,
@@ -76,7 +106,8 @@ enum status code_memory_create(size_t limit_bytes, struct code_memory **ret_memo
     if (!memory)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     memory->code_limit = bits_align_up(limit_bytes, HOST_PAGE);
-    memory->data_limit = memory->code_limit < DATA_MINIMUM ? DATA_MINIMUM : memory->code_limit;
+    memory->data_limit = part_bytes(memory->code_limit / 4);
+    memory->record_limit = part_bytes(memory->code_limit - memory->code_limit / 4);
     memory->fd = -1;
     if (!map_views(memory)) {
         enum status status = error_set(err, STATUS_NO_MEMORY, "cannot map code memory: %s",
@@ -94,7 +125,7 @@ void code_memory_destroy(struct code_memory **memory)
 {
     if (!*memory)
         return;
-    munmap(code_w(*memory, (*memory)->x_base), total_bytes(*memory));
+    munmap(code_w(*memory, (*memory)->x_base), shared_bytes(*memory));
     munmap((*memory)->x_base, total_bytes(*memory));
     close((*memory)->fd);
     free(*memory);
@@ -142,13 +173,25 @@ void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment
     return memory->x_base + memory->code_limit + start;
 }
 
+void *record_alloc(struct code_memory *memory, size_t size_bytes)
+{
+    if (memory->record_used + size_bytes > memory->record_limit)
+        return NULL;
+    void *record = code_records(memory) + memory->record_used;
+    memory->record_used += size_bytes;
+    return record;
+}
+
 void code_memory_reset(struct code_memory *memory)
 {
     int result = fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                           (off_t)total_bytes(memory));
+                           (off_t)shared_bytes(memory));
+    if (result == 0)
+        result = madvise(code_records(memory), memory->record_limit, MADV_DONTNEED);
     CHECK(result == 0, "cannot empty code memory");
     note_peak(memory);
     memory->code_used = 0;
     memory->stub_used = 0;
     memory->data_used = 0;
+    memory->record_used = 0;
 }

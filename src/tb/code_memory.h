@@ -4,6 +4,8 @@
  *   X view: code read-execute, data read-write   (generated code runs and addresses data here)
  *   W view: all read-write                       (emission and linking write here)
  * Both views have equal distances, so PC-relative references computed in either hold in both.
+ * TB records lie behind the data in the X view only. They are private memory, whose pages are much
+ * cheaper to touch than those of a memfd and can be huge ones.
  * Nothing is ever writable and executable through one mapping. All functions need the tb_cache
  * lock; reading the constant fields does not. */
 #ifndef TIERCEL_TB_CODE_MEMORY_H
@@ -20,9 +22,11 @@ struct code_memory {
     ptrdiff_t w_minus_x;  /* constant: W address = X address + w_minus_x */
     size_t code_limit;    /* constant, bytes */
     size_t data_limit;    /* constant, bytes */
+    size_t record_limit;  /* constant, bytes */
     size_t code_used;     /* bytes */
     size_t stub_used;     /* bytes, from the end of the code part */
     size_t data_used;     /* bytes */
+    size_t record_used;   /* bytes */
     size_t code_peak;     /* most bytes ever in use, kept across flushes */
     int fd;
 };
@@ -53,6 +57,12 @@ enum { CODE_STUB_BYTES = 16 };
 uint8_t *code_alloc_stub(struct code_memory *memory);
 /* X address of zeroed near data, readable and writable, or NULL when full. */
 void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment);
+/* Where records begin; record_alloc gives them from there on without gaps, zeroed; NULL when full. */
+static inline uint8_t *code_records(const struct code_memory *memory)
+{
+    return memory->x_base + memory->code_limit + memory->data_limit;
+}
+void *record_alloc(struct code_memory *memory, size_t size_bytes);
 /* Forgets everything allocated and gives its pages back to the host; all reads as zero. */
 void code_memory_reset(struct code_memory *memory);
 

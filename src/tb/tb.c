@@ -5,6 +5,7 @@
 #include "src/tb/tb.h"
 
 #include "src/base/check.h"
+#include "src/base/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 _Static_assert(offsetof(struct tb, entry) == TB_OFFSET_ENTRY, "tb offset");
 _Static_assert(offsetof(struct tb, pc) == TB_OFFSET_PC, "tb offset");
 _Static_assert(offsetof(struct tb, inline_cache) == TB_OFFSET_INLINE_CACHE, "tb offset");
-_Static_assert(sizeof(struct tb) % 64 == 0, "records are numbered by their place in near data");
+_Static_assert(sizeof(struct tb) % 64 == 0, "records keep the alignment of a cache line");
 _Static_assert(offsetof(struct tb, heat) == TB_OFFSET_HEAT, "tb offset");
 
 enum { INITIAL_SLOTS_LOG2 = 12, PAGE_BUCKETS = 1024, PAGE_BITS = 12 };
@@ -51,9 +52,9 @@ static uint32_t slot_after(const struct tb_cache *cache, uint32_t slot)
     return (slot + 1) & ((UINT32_C(1) << cache->slots_log2) - 1);
 }
 
-static struct tb *data_start(const struct tb_cache *cache)
+static struct tb *first_record(const struct tb_cache *cache)
 {
-    return (struct tb *)(void *)(cache->memory->x_base + cache->memory->code_limit);
+    return (struct tb *)(void *)code_records(cache->memory);
 }
 
 /* The record, or NULL with *ret_slot the empty slot where it would go. */
@@ -64,7 +65,7 @@ static struct tb *find(struct tb_cache *cache, uint64_t pc, uint32_t mode, uint3
     for (; cache->slots[slot].record; slot = slot_after(cache, slot)) {
         if (cache->slots[slot].key != key)
             continue;
-        struct tb *tb = data_start(cache) + (cache->slots[slot].record - 1);
+        struct tb *tb = first_record(cache) + (cache->slots[slot].record - 1);
         if (tb->pc == pc && tb->mode == mode)
             return tb;
     }
@@ -83,16 +84,14 @@ struct tb *tb_next(const struct tb_cache *cache, uint32_t *cursor)
     while (*cursor < UINT32_C(1) << cache->slots_log2) {
         uint32_t record = cache->slots[(*cursor)++].record;
         if (record)
-            return data_start(cache) + (record - 1);
+            return first_record(cache) + (record - 1);
     }
     return NULL;
 }
 
 static struct tb_slot *slots_new(unsigned slots_log2)
 {
-    struct tb_slot *slots = calloc((size_t)1 << slots_log2, sizeof *slots);
-    CHECK(slots, "out of memory");
-    return slots;
+    return pages_alloc(sizeof(struct tb_slot) << slots_log2);
 }
 
 static void grow_slots(struct tb_cache *cache)
@@ -109,7 +108,7 @@ static void grow_slots(struct tb_cache *cache)
             slot = slot_after(cache, slot);
         cache->slots[slot] = old[i];
     }
-    free(old);
+    pages_free(old, sizeof *old * old_count);
 }
 
 /* lea rax,[rip+tb]; jmp [r12+thunk_leave_tb] */
@@ -132,7 +131,7 @@ static bool emit_stub(struct tb_cache *cache, struct tb *tb)
 
 static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 {
-    struct tb *tb = data_alloc(cache->memory, sizeof *tb, 64);
+    struct tb *tb = record_alloc(cache->memory, sizeof *tb);
     if (!tb || !emit_stub(cache, tb))
         return NULL;
     atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_relaxed);
@@ -155,7 +154,7 @@ struct tb *tb_reference(struct tb_cache *cache, uint64_t pc, uint32_t mode)
     tb = record_new(cache, pc, mode);
     if (!tb)
         return NULL;
-    cache->slots[slot] = (struct tb_slot){key_of(pc), (uint32_t)(tb - data_start(cache)) + 1};
+    cache->slots[slot] = (struct tb_slot){key_of(pc), (uint32_t)(tb - first_record(cache)) + 1};
     if (++cache->tb_count > UINT32_C(1) << (cache->slots_log2 - 1))
         grow_slots(cache);
     return tb;
@@ -481,7 +480,7 @@ void tb_cache_destroy(struct tb_cache **cache_place)
     code_memory_destroy(&cache->memory);
     arena_fini(&cache->arena);
     pthread_mutex_destroy(&cache->lock);
-    free(cache->slots);
+    pages_free(cache->slots, sizeof *cache->slots << cache->slots_log2);
     free(cache->pages);
     free(cache->codes);
     free(cache);

@@ -127,8 +127,7 @@ struct tb_cache_config {
  * are for successors that are there and that nobody touches now. */
 struct tb_slot {
     uint32_t key;    /* of the guest pc (tb.c) */
-    uint32_t record; /* distance from the data's start in units of the record's size, plus one; 0:
-                        an empty slot */
+    uint32_t record; /* number of the record plus one; 0: an empty slot */
 };
 
 struct tb_cache {

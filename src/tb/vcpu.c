@@ -112,9 +112,10 @@ void vcpu_flush_jump_cache(struct vcpu *vcpu)
         vcpu->jump_cache[i].pc = 1;
 }
 
+/* All zero, an entry of the jump cache can only be taken for one of pc 0, whose slot is 0; so the
+ * others need not be touched. */
 void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
 {
-    memset(vcpu, 0, sizeof *vcpu);
     vcpu->memory_base = memory_base;
     memcpy(vcpu->float_constant, float_constant, sizeof float_constant);
     vcpu->mxcsr = FP_MXCSR_DEFAULT;
@@ -128,5 +129,5 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->helper[HELPER_EVAL] = helper_eval;
     vcpu->helper[HELPER_SET_FRM] = helper_set_frm;
     vcpu->helper[HELPER_GET_COUNTER] = helper_get_counter;
-    vcpu_flush_jump_cache(vcpu);
+    vcpu->jump_cache[0].pc = 1;
 }

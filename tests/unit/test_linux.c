@@ -60,6 +60,7 @@ static void begin(bool is_deterministic)
                                   .is_deterministic = is_deterministic};
     ck_assert_int_eq(linux_create(&config, &process, &err), STATUS_OK);
     vcpu = aligned_alloc(64, (sizeof *vcpu + 63) / 64 * 64);
+    memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, space_base(space));
     vcpu->pc = CODE_PC;
     vcpu->reg[SP] = DATA + DATA_BYTES;

@@ -14,6 +14,7 @@ static void setup(void)
     struct tb_cache_config config = {.code_limit_bytes = 64 * 1024, .is_chaining = true};
     ck_assert_int_eq(tb_cache_create(&config, &cache, NULL), STATUS_OK);
     vcpu = aligned_alloc(64, (sizeof *vcpu + 63) & ~(size_t)63);
+    memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, NULL);
 }
 

@@ -73,6 +73,7 @@ static struct tb *compile_text(struct fixture *f, const char *text)
 
 static void load_vcpu(struct vcpu *vcpu, struct reference *guest)
 {
+    memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, guest->memory);
     memcpy(vcpu->reg, guest->reg, sizeof vcpu->reg);
     vcpu->mxcsr = guest->mxcsr;

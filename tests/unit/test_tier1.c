@@ -34,6 +34,7 @@ static void setup(void)
 {
     make_cache(true);
     vcpu = aligned_alloc(64, (sizeof *vcpu + 63) & ~(size_t)63);
+    memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, NULL);
     arena_init(&arena);
     options = (struct tier_options){.is_pinning = true, .is_pinning_float = true,

@@ -45,6 +45,7 @@ static void start(size_t code_bytes)
     tier = tiercel_tier2_create(&config, &err);
     ck_assert_msg(tier != NULL, "%s", err.text);
     vcpu = aligned_alloc(64, bits_align_up(sizeof *vcpu, 64));
+    memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, guest_memory);
     arena_init(&arena);
 }

@@ -167,10 +167,22 @@ static struct list_key key_of_opcode(unsigned opcode)
     return (struct list_key){.shift = 12, .mask = 7};
 }
 
-/* Appends the rows that a word with these `known` bits, of value `bits`, may be. */
-static unsigned append_word_list(unsigned count, uint32_t known, uint32_t bits)
+/* The rows of one opcode, in the table's order. Gives how many. */
+static unsigned rows_of_opcode(unsigned opcode, uint16_t *rows)
 {
-    for (unsigned row = 0; row < RV64_WORD_ROWS; row++) {
+    unsigned count = 0;
+    for (unsigned row = 0; row < RV64_WORD_ROWS; row++)
+        if ((rv64_row_info[row].match & 0x7f) == (3 | opcode << 2))
+            rows[count++] = (uint16_t)row;
+    return count;
+}
+
+/* Appends those of `rows` that a word with these `known` bits, of value `bits`, may be. */
+static unsigned append_word_list(unsigned count, const uint16_t *rows, unsigned row_count,
+                                 uint32_t known, uint32_t bits)
+{
+    for (unsigned i = 0; i < row_count; i++) {
+        unsigned row = rows[i];
         const struct rv64_row_info *info = &rv64_row_info[row];
         if (((info->match ^ bits) & info->mask & known) == 0) {
             CHECK(count < WORD_CANDIDATE_LIMIT, "decoder lists overflow");
@@ -186,14 +198,16 @@ static unsigned append_word_list(unsigned count, uint32_t known, uint32_t bits)
 static void build_word_lists(void)
 {
     unsigned lists = 0, candidates = 0;
+    uint16_t rows[RV64_WORD_ROWS];
     for (unsigned opcode = 0; opcode < OPCODE_COUNT; opcode++) {
         struct list_key key = key_of_opcode(opcode);
+        unsigned row_count = rows_of_opcode(opcode, rows);
         key.base = (uint16_t)lists;
         list_keys[opcode] = key;
         for (uint32_t value = 0; value <= key.mask; value++) {
             CHECK(lists < WORD_LIST_LIMIT, "decoder lists overflow");
             word_list[lists++] = (uint16_t)candidates;
-            candidates = append_word_list(candidates, 0x7f | (uint32_t)key.mask << key.shift,
+            candidates = append_word_list(candidates, rows, row_count, 0x7f | (uint32_t)key.mask << key.shift,
                                           3 | opcode << 2 | value << key.shift);
         }
     }
@@ -239,14 +253,21 @@ static const struct compressed_form *find_half(uint32_t half)
 }
 
 /* Programs use few of the 16-bit instructions, each often: what they stand for is remembered here,
- * 0 being "not asked yet". It saves two unpredictable branches. Entries are shared by all threads,
- * which would all write the same. */
-static _Atomic uint32_t expansions[1 << 16];
+ * word above half-word, at a place chosen by the half-word. It saves two unpredictable branches. The
+ * table is small, so that a short program does not pay for its pages. Entries are shared by all
+ * threads; 0 is none, for an expansion is never 0. */
+enum { EXPANSIONS_LOG2 = 12 };
+static _Atomic uint64_t expansions[1 << EXPANSIONS_LOG2];
+
+static _Atomic uint64_t *expansion_of(uint32_t half)
+{
+    return &expansions[half * UINT32_C(0x9e3779b1) >> (32 - EXPANSIONS_LOG2)];
+}
 
 __attribute__((noinline)) static uint32_t expand(uint32_t half)
 {
     uint32_t word = find_half(half)->expand(half);
-    atomic_store_explicit(&expansions[half], word, memory_order_relaxed);
+    atomic_store_explicit(expansion_of(half), (uint64_t)word << 32 | half, memory_order_relaxed);
     return word;
 }
 
@@ -254,11 +275,11 @@ __attribute__((noinline)) static uint32_t expand(uint32_t half)
  * then be decoded while this one is. */
 static inline struct rv64_insn decode(uint32_t bits)
 {
-    uint32_t expansion = atomic_load_explicit(&expansions[bits & 0xffff], memory_order_relaxed);
-    uint32_t is_word = rv64_is_word((uint16_t)bits);
-    uint32_t word = (bits & -is_word) | (expansion & (is_word - 1));
-    if (__builtin_expect(word == 0, 0))
-        word = expand(bits & 0xffff);
+    uint32_t half = bits & 0xffff, is_word = rv64_is_word((uint16_t)bits);
+    uint64_t expansion = atomic_load_explicit(expansion_of(half), memory_order_relaxed);
+    uint32_t word = (bits & -is_word) | ((uint32_t)(expansion >> 32) & (is_word - 1));
+    if (__builtin_expect(!is_word && (expansion == 0 || (expansion & 0xffff) != half), 0))
+        word = expand(half);
     const struct list_key *key = &list_keys[word >> 2 & 31];
     const struct candidate *row =
         &word_candidates[word_list[key->base + (word >> key->shift & key->mask)]];

@@ -1,0 +1,41 @@
+/* Whole pages (see pages.h). */
+#include "src/base/pages.h"
+
+#include "src/base/check.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+static void *map(size_t size_bytes)
+{
+    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED, "out of memory");
+    return memory;
+}
+
+/* Maps too much and cuts off what lies outside the aligned part. */
+static void *map_huge(size_t size_bytes)
+{
+    uint8_t *memory = map(size_bytes + PAGES_HUGE_BYTES);
+    size_t before = -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
+    if (before)
+        munmap(memory, before);
+    munmap(memory + before + size_bytes, PAGES_HUGE_BYTES - before);
+    madvise(memory + before, size_bytes, MADV_HUGEPAGE); /* where the host has none: small ones */
+    return memory + before;
+}
+
+static size_t rounded(size_t size_bytes)
+{
+    return (size_bytes + 4095) & ~(size_t)4095;
+}
+
+void *pages_alloc(size_t size_bytes)
+{
+    return size_bytes < PAGES_HUGE_BYTES ? map(size_bytes) : map_huge(rounded(size_bytes));
+}
+
+void pages_free(void *memory, size_t size_bytes)
+{
+    munmap(memory, rounded(size_bytes));
+}

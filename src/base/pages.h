@@ -1,0 +1,17 @@
+/* Zeroed memory straight from the host, in whole pages.
+ *
+ * Large pieces are aligned and marked for huge pages: most of what touching fresh memory costs is
+ * paid per page, and a huge page is one. */
+#ifndef TIERCEL_BASE_PAGES_H
+#define TIERCEL_BASE_PAGES_H
+
+#include <stddef.h>
+
+#define PAGES_HUGE_BYTES ((size_t)2 << 20)
+
+/* Never NULL (the process ends when the host has no memory). */
+void *pages_alloc(size_t size_bytes);
+/* What pages_alloc gave for the same size. */
+void pages_free(void *memory, size_t size_bytes);
+
+#endif
