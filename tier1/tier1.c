@@ -90,9 +90,11 @@ static void emit_nodes(struct t1 *t)
 #include "src/ir/ir_ops.def"
 #undef IR_OP
     };
-    for (uint32_t i = 0; i < t->block->length; i++) {
-        const struct t1_node *node = &t->nodes[i];
-        t->offsets[i] = x64_offset(&t->x);
+    const struct t1_node *nodes = t->nodes;
+    uint32_t *offsets = t->offsets;
+    for (uint32_t i = 0, length = t->block->length; i < length; i++) {
+        const struct t1_node *node = &nodes[i];
+        offsets[i] = x64_offset(&t->x);
         if (node->flags & T1_SKIP)
             continue;
         if (!x64_room(&t->x, MAX_NODE_BYTES) || t->is_full || t->trouble)

@@ -186,6 +186,8 @@ void space_watch(struct space *space, uint64_t addr, uint64_t size_bytes)
     uint64_t start = addr & ~(SPACE_PAGE - 1);
     uint64_t end = bits_align_up(addr + (size_bytes ? size_bytes : 1), SPACE_PAGE);
     CHECK(end <= SPACE_SIZE, "watched range outside the window");
+    if (end - start == SPACE_PAGE && is_watched(space, start / SPACE_PAGE))
+        return;
     lock_space(space);
     for (uint64_t at = start; at < end; at += SPACE_PAGE) {
         uint64_t page = at / SPACE_PAGE;

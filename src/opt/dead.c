@@ -17,24 +17,26 @@ static inline void mark_operands(const struct ir_insn *insn, unsigned count, uin
 }
 
 /* Gives how many instructions are not needed. */
-static uint32_t mark(const struct ir_block *block, uint8_t *is_needed)
+static uint32_t mark(const struct ir_insn *insns, uint32_t length, uint8_t *is_needed)
 {
     uint64_t overwritten = 0; /* registers that are written before they can be seen */
     uint32_t dead_count = 0;
-    for (uint32_t i = block->length; i-- > 0;) {
-        const struct ir_insn *insn = &block->insns[i];
+    for (uint32_t i = length; i-- > 0;) {
+        const struct ir_insn *insn = &insns[i];
         const struct ir_op_info *info = &ir_op_info[insn->op];
+        bool is_wanted = is_needed[i];
         if (insn->op == IR_set_reg) {
-            is_needed[i] = !(overwritten >> insn->imm & 1);
+            is_wanted = !(overwritten >> insn->imm & 1);
             overwritten |= UINT64_C(1) << insn->imm;
         } else if (info->flags & (IR_EFFECT | IR_FP_FLAGS)) {
-            is_needed[i] = 1;
+            is_wanted = true;
             if (opt_can_leave(insn->op))
                 overwritten = 0;
-        } else if (insn->op == IR_get_reg && is_needed[i]) {
+        } else if (insn->op == IR_get_reg && is_wanted) {
             overwritten &= ~(UINT64_C(1) << insn->imm);
         }
-        if (is_needed[i])
+        is_needed[i] = is_wanted;
+        if (is_wanted)
             mark_operands(insn, info->operand_count, is_needed);
         else
             dead_count++;
@@ -42,29 +44,30 @@ static uint32_t mark(const struct ir_block *block, uint8_t *is_needed)
     return dead_count;
 }
 
-/* Closes the gaps. */
-static void compact(struct arena *arena, struct ir_block *block, const uint8_t *is_needed)
+/* Closes the gaps. Nothing moves before the first of them. */
+static uint32_t compact(struct ir_insn *insns, uint32_t length, const uint8_t *is_needed,
+                        ir_ref *map)
 {
-    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
-    map[0] = 0;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < block->length; i++) {
+    for (; is_needed[kept]; kept++)
+        map[kept] = (ir_ref)kept;
+    for (uint32_t i = kept; i < length; i++) {
         if (!is_needed[i])
             continue;
-        const struct ir_insn *insn = &block->insns[i];
-        uint32_t count = ir_op_info[insn->op].operand_count;
-        struct ir_insn moved = opt_with_operands(insn, opt_mapped(map, insn->a, count, 0),
-                                                 opt_mapped(map, insn->b, count, 1),
-                                                 opt_mapped(map, insn->c, count, 2));
+        const struct ir_insn *insn = &insns[i];
+        struct ir_insn moved =
+            opt_renumbered(map, (ir_ref)i, insn, ir_op_info[insn->op].operand_count);
         map[i] = (ir_ref)kept;
-        block->insns[kept++] = moved;
+        insns[kept++] = moved;
     }
-    block->length = kept;
+    return kept;
 }
 
 void opt_remove_dead(struct arena *arena, struct ir_block *block)
 {
-    uint8_t *is_needed = arena_zalloc(arena, block->length);
-    if (mark(block, is_needed) > 0)
-        compact(arena, block, is_needed);
+    uint32_t length = block->length;
+    uint8_t *is_needed = arena_zalloc(arena, length);
+    if (mark(block->insns, length, is_needed) > 0)
+        block->length =
+            compact(block->insns, length, is_needed, arena_alloc(arena, length * sizeof(ir_ref)));
 }

@@ -45,12 +45,17 @@ static inline struct ir_insn opt_with_operands(const struct ir_insn *insn, ir_re
     result.imm = insn->imm;
     return result;
 }
-/* The new number of operand `index`, or what stands there when it is no value. Without branches. */
-static inline ir_ref opt_mapped(const ir_ref *map, ir_ref operand, uint32_t operand_count,
-                                uint32_t index)
+/* Instruction number `ref` of a block with its operands renumbered. `map` holds the new numbers of
+ * the instructions before it; map[ref] is overwritten: it answers for operands that are no values
+ * (IR_NONE), without a branch on what is none. */
+static inline struct ir_insn opt_renumbered(ir_ref *map, ir_ref ref, const struct ir_insn *insn,
+                                            unsigned operand_count)
 {
-    uint32_t mask = (uint32_t)((int32_t)(index - operand_count) >> 31); /* all ones: a value */
-    return (ir_ref)((map[operand & mask] & mask) | (operand & ~mask));
+    ir_ref a = insn->a < ref ? insn->a : ref, b = insn->b < ref ? insn->b : ref, c = insn->c;
+    map[ref] = IR_NONE;
+    if (__builtin_expect(operand_count > 2, 0))
+        c = map[c];
+    return opt_with_operands(insn, map[a], map[b], c);
 }
 
 static inline bool opt_has(const struct opt *opt, enum opt_pass pass)

@@ -193,14 +193,11 @@ static inline ir_ref forward(struct opt *opt, struct ir_insn insn)
 static void forward_all(struct arena *arena, struct opt *opt, const struct ir_block *block)
 {
     ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
-    map[0] = IR_NONE;
-    for (uint32_t i = 0; i < block->length; i++) {
-        const struct ir_insn *input = &block->insns[i];
+    const struct ir_insn *inputs = block->insns;
+    for (uint32_t i = 0, length = block->length; i < length; i++) {
+        const struct ir_insn *input = &inputs[i];
         const struct ir_op_info *info = &ir_op_info[input->op];
-        struct ir_insn insn =
-            opt_with_operands(input, opt_mapped(map, input->a, info->operand_count, 0),
-                              opt_mapped(map, input->b, info->operand_count, 1),
-                              opt_mapped(map, input->c, info->operand_count, 2));
+        struct ir_insn insn = opt_renumbered(map, (ir_ref)i, input, info->operand_count);
         opt->pure_at = info->flags & IR_PURE ? input : NULL;
         map[i] = forward(opt, insn);
         if (opt->is_ended)
