@@ -87,6 +87,8 @@ for kind in decode ir opt x64; do
     [ "$(wc -l <"$work/err")" -gt 100 ] || fail "--dump=$kind prints little"
     grep -q . "$work/out" || fail "--dump=$kind loses the output"
 done
+"$tiercel" --tier=1 --dump=registers "$hello" 2>&1 >/dev/null |
+    grep -q '^register 10: [1-9][0-9]* reads, [1-9][0-9]* writes$' || fail '--dump=registers'
 "$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
 
 # the environment is passed on, with -E and -U applied; output before a death is kept

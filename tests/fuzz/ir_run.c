@@ -43,7 +43,10 @@ static struct engine {
      .level = TB_TIER_1,
      .is_optimised = true,
      .create = tier1_create,
-     .options = {.is_pinning = true, .is_caching_inline = true, .is_caching_jumps = true}},
+     .options = {.is_pinning = true,
+                 .is_pinning_float = true,
+                 .is_caching_inline = true,
+                 .is_caching_jumps = true}},
 #if TIERCEL_FUZZ_TIER2
     {.name = "tier 2",
      .level = TB_TIER_2,

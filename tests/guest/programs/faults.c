@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static sigjmp_buf back;
@@ -62,6 +63,40 @@ static void walk(void)
     }
 }
 
+/* f registers at a fault right behind the arithmetic: fa5 f64, fa4 f32, fs1 f64, all NaN. */
+static volatile uint64_t float_state[3];
+#ifdef __riscv
+static void note_floats(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    const ucontext_t *user = context;
+    float_state[0] = user->uc_mcontext.__fpregs.__d.__f[15];
+    float_state[1] = user->uc_mcontext.__fpregs.__d.__f[14];
+    float_state[2] = user->uc_mcontext.__fpregs.__d.__f[9];
+    siglongjmp(back, 1);
+}
+
+static void fault_after_nans(void)
+{
+    install(SIGSEGV, note_floats);
+    if (sigsetjmp(back, 1) == 0)
+        __asm__ volatile("fmv.d.x ft0, zero\n\tfmv.w.x ft1, zero\n\t"
+                         "fdiv.d fa5, ft0, ft0\n\tfdiv.s fa4, ft1, ft1\n\t"
+                         "fadd.d fs1, fa5, ft0\n\tfld fa5, 0(zero)\n\t"
+                         "fmv.d fa4, fa5\n\tfmv.d fs1, fa5"
+                         :
+                         :
+                         : "ft0", "ft1", "fa4", "fa5", "fs1", "memory");
+    install(SIGSEGV, leap);
+}
+#else
+static void fault_after_nans(void)
+{
+    float_state[0] = float_state[2] = UINT64_C(0x7ff8000000000000);
+    float_state[1] = UINT64_C(0xffffffff7fc00000);
+}
+#endif
+
 int main(void)
 {
     page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -84,6 +119,10 @@ int main(void)
     if (sigsetjmp(back, 1) == 0)
         walk();
     printf("walked %llu, address right %d\n", (unsigned long long)progress, address == page + 8192);
+    for (volatile int i = 0; i < 300; i = i + 1)
+        fault_after_nans();
+    printf("NaNs %llx %llx %llx\n", (unsigned long long)float_state[0],
+           (unsigned long long)float_state[1], (unsigned long long)float_state[2]);
     for (volatile int i = 0; i < 2000; i = i + 1)
         if (sigsetjmp(back, 1) == 0)
             *(volatile char *)(uintptr_t)(i % 7) = 1;
