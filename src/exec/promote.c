@@ -90,11 +90,20 @@ static bool is_deferred(struct exec *exec, const struct compile_job *job)
     return true;
 }
 
-/* The root to whose region the block is to be added as another entry, or NULL. Lock held. */
+static bool is_table_jump(const struct ir_block *block)
+{
+    const struct ir_insn *last = &block->insns[block->length - 1];
+    return last->op == IR_exit_indirect && last->c == IR_BRANCH_JUMP;
+}
+
+/* The root to whose region the block is to be added as another entry, or NULL. A region that jumps
+ * through tables is left alone: an interpreter's handlers, each with a dispatch of its own, are
+ * better predicted than one dispatch for all. Lock held. */
 static struct tb *region_to_extend(struct exec *exec, struct tb *tb)
 {
     struct tb *root = tb_profile_of(tb)->region_root;
-    if (!root || root == tb || root->tier < TB_TIER_2 || root->requested_tier != TB_TIER_NONE ||
+    if (!root || root == tb || tb_profile_of(root)->is_switching || root->tier < TB_TIER_2 ||
+        root->requested_tier != TB_TIER_NONE ||
         !exec_has(exec, FEATURE_extension))
         return NULL;
     struct tb_profile *profile = tb_profile(exec->cache, root);
@@ -112,6 +121,8 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
     for (uint32_t i = region->is_dispatching; i < region->length; i++) {
         const struct region_node *node = &region->nodes[i];
         struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
+        if (is_table_jump(node->block))
+            tb_profile(exec->cache, job->tier_job.tb)->is_switching = true;
         if (!tb || node->context != 0)
             continue;
         tb_profile(exec->cache, tb)->region_root = job->tier_job.tb;

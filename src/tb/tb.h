@@ -73,6 +73,7 @@ struct tb_profile {
                                NULL */
     uint32_t observed_count;
     uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
+    bool is_switching;                  /* the region with this root jumps through tables */
     uint32_t extensions;                /* times that entries were added */
     uint32_t entry_count;
     uint64_t entry[TB_MAX_ENTRIES]; /* where regions with this root are entered besides: code went
