@@ -8,6 +8,7 @@
 #include "tier2/codegen.h"
 
 #include "tier2/host.h"
+#include "tier2/pipeline.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
@@ -126,12 +127,25 @@ static enum status verify(LLVMModuleRef module, struct error *err)
     return status;
 }
 
-static enum status optimise(struct codegen *codegen, LLVMModuleRef module, enum tb_tier level,
-                            struct error *err)
+/* Text of the pipeline that the request wants; `cut` holds it when it is shortened. */
+static const char *pipeline_text(const struct codegen_request *request, char cut[PIPELINE_MAX_BYTES])
 {
+    bool is_full = request->level == TB_TIER_3;
+    if (!request->trial)
+        return is_full ? full_pipeline : quick_pipeline;
+    pipeline_cut(is_full ? pipeline_o2_steps : quick_pipeline, request->trial, cut);
+    return cut;
+}
+
+static enum status optimise(struct codegen *codegen, LLVMModuleRef module,
+                            const struct codegen_request *request, struct error *err)
+{
+    char cut[PIPELINE_MAX_BYTES];
+    const char *pipeline = pipeline_text(request, cut);
+    if (!*pipeline)
+        return STATUS_OK;
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMPassBuilderOptionsSetSLPVectorization(options, 0);
-    const char *pipeline = level == TB_TIER_3 ? full_pipeline : quick_pipeline;
     LLVMErrorRef failure = LLVMRunPasses(module, pipeline, codegen->machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (!failure)
@@ -180,7 +194,7 @@ static enum status run(struct codegen *codegen, LLVMModuleRef module,
 {
     enum status status = request->is_verifying ? verify(module, err) : STATUS_OK;
     if (status == STATUS_OK)
-        status = optimise(codegen, module, request->level, err);
+        status = optimise(codegen, module, request, err);
     if (status == STATUS_OK && request->dump->llvm)
         dump_llvm(request->dump->llvm, module);
     if (status == STATUS_OK && request->dump->assembly)

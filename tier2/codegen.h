@@ -17,6 +17,7 @@ struct codegen_request {
     enum tb_tier level;
     bool is_verifying;
     const struct tier_dump *dump;
+    struct tier_trial *trial; /* NULL: the whole pipeline */
 };
 
 enum status codegen_init(struct codegen *codegen, struct error *err);

@@ -62,6 +62,7 @@ struct lowering {
     const struct host_features *host;
     enum tb_tier level;
     int32_t next_heat;
+    uint32_t step_polls;
     bool is_precise;
     struct arena *arena;
     uint32_t serial; /* makes symbol names unique */

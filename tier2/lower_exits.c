@@ -14,7 +14,7 @@ enum {
 
 static bool is_counting_heat(const struct lowering *lower)
 {
-    return lower->options->is_counting_heat && lower->level == TB_TIER_2;
+    return lower->options->is_counting_heat && lower->level == TB_TIER_2 && !lower->step_polls;
 }
 
 static LLVMValueRef load_local(struct lowering *lower, LLVMValueRef slot)
@@ -56,6 +56,8 @@ static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc
     settle_state(lower, lower->dirty & live);
     lower_store_vcpu(lower, pc, offsetof(struct vcpu, pc));
     lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
+    if (lower->step_polls)
+        lower_store_vcpu(lower, lower_const64(lower, live), offsetof(struct vcpu, exit_live));
     lower_tail_call(lower, live,
                     lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, thunk_leave)));
 }
@@ -161,6 +163,8 @@ void lower_entry_poll(struct lowering *lower)
     LLVMBasicBlockRef onwards = lower_new_block(lower, "");
     LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, 1) : NULL;
     LLVMValueRef budget = lower_const64(lower, POLL_BUDGET - 1);
+    if (lower->step_polls)
+        budget = lower_const64(lower, lower->step_polls - 1);
     if (heat)
         budget = LLVMBuildAnd(lower->builder, heat, budget, "");
     LLVMBuildStore(lower->builder, budget, lower->budget);
@@ -172,6 +176,10 @@ void lower_entry_poll(struct lowering *lower)
 static void lower_header_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
                               LLVMBasicBlockRef onwards)
 {
+    if (lower->step_polls) {
+        leave_polled(lower, NULL, live, lower_const64(lower, block->guest_pc));
+        return;
+    }
     LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, POLL_BUDGET) : NULL;
     LLVMBuildStore(lower->builder, lower_const64(lower, POLL_BUDGET - 1), lower->budget);
     poll(lower, heat, live, lower_const64(lower, block->guest_pc), onwards);
@@ -181,7 +189,8 @@ static void lower_header_poll(struct lowering *lower, const struct ir_block *blo
 static void count_iteration(struct lowering *lower, LLVMBasicBlockRef cold,
                             LLVMBasicBlockRef onwards)
 {
-    if (!lower->options->is_polling_counted && !is_counting_heat(lower)) {
+    bool is_counted = lower->options->is_polling_counted || lower->step_polls;
+    if (!is_counted && !is_counting_heat(lower)) {
         lower_branch_unlikely(lower, is_work_pending(lower), cold, onwards);
         return;
     }

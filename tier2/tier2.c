@@ -265,6 +265,7 @@ static enum status generate(struct tier2 *tier2, const struct tier_job *job,
         .level = job->level,
         .is_verifying = tier2->options.is_verifying,
         .dump = &job->dump,
+        .trial = job->trial,
     };
     bool is_lost;
     enum status status = codegen_compile(&tier2->codegen, lower->module, &request, &diagnostics,
@@ -307,6 +308,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .host = host_features(),
         .level = job->level,
         .next_heat = heat_until_tier3(job, &facts),
+        .step_polls = job->step_polls,
         .is_precise = job->is_precise,
         .arena = &tier2->arena,
         .serial = tier2->serial++,

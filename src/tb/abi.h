@@ -132,6 +132,8 @@ struct vcpu {
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
     _Alignas(16) uint64_t float_constant[FLOAT_CONSTANT_COUNT][2]; /* set by vcpu_init */
+    uint64_t exit_live;          /* registers that are exact at this exit, stored by regions with
+                                    tier_job.step_polls: those that are dead at a poll need not be */
     uint64_t region_entry;       /* guest pc at which a region with several entries is entered */
     uint64_t counter[COUNTER_COUNT];
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];

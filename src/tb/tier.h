@@ -28,6 +28,13 @@ struct tier_dump {
     FILE *assembly; /* tier 2: host assembly */
 };
 
+/* A compile that looks for the step of LLVM's pipeline that is at fault (lockstep). */
+struct tier_trial {
+    uint32_t pipeline_limit; /* steps that may run */
+    uint32_t pipeline_steps; /* filled in: steps there are */
+    char step[48];           /* filled in: the last that ran; empty: none */
+};
+
 struct tier_job {
     struct tb_cache *cache;
     struct tb *tb;
@@ -38,6 +45,10 @@ struct tier_job {
     bool is_precise;                /* tier 2: guest state is exact at a fault */
     uint64_t generation;            /* of the cache when the region was formed: when it has changed
                                        at link time the result is not installed */
+    uint32_t step_polls;            /* tier 2, lockstep: the region leaves after so many back edges
+                                       (chunks of iterations where it polls by chunks), and says
+                                       which registers are exact then; 0: it does not */
+    struct tier_trial *trial;       /* tier 2: NULL but in a trial */
     struct tier_dump dump;
 };
 

@@ -938,7 +938,7 @@ START_TEST(a_malformed_module_is_rejected)
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(context), NULL, 0, 0);
     LLVMValueRef function = LLVMAddFunction(module, "no_end", type);
     LLVMAppendBasicBlockInContext(context, function, ""); /* without a terminator */
-    const struct codegen_request request = {TB_TIER_2, true, &dump};
+    const struct codegen_request request = {TB_TIER_2, true, &dump, NULL};
     LLVMMemoryBufferRef object;
     bool is_lost = false;
     ck_assert_int_eq(codegen_compile(&codegen, module, &request, &err, &object, &is_lost),
