@@ -156,6 +156,9 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
     struct stress stress = {0};
     if (status == STATUS_OK && config->stress)
         status = stress_parse(config->stress, &stress, err);
+    struct lockstep_pair lockstep = {0};
+    if (status == STATUS_OK && config->lockstep)
+        status = lockstep_parse(config->lockstep, &lockstep, err);
     if (status != STATUS_OK)
         return status;
     struct exec_config exec_config = {
@@ -169,6 +172,8 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
         .opt_passes = passes,
         .features = features,
         .stress = stress,
+        .lockstep = lockstep,
+        .lockstep_file = config->lockstep_file ? config->lockstep_file : stderr,
         .dump = config->dump,
         .dump_pc = config->dump_pc,
         .dump_file = config->dump_file ? config->dump_file : stderr,
@@ -273,6 +278,8 @@ static tiercel_status public_status(enum status status, int error_number)
         return TIERCEL_ERROR_NOT_RUNNABLE;
     case STATUS_BAD_OPTION:
         return TIERCEL_ERROR_OPTION;
+    case STATUS_DIFFERENT:
+        return TIERCEL_ERROR_DIFFERENCE;
     case STATUS_UNSUPPORTED:
         return error_number ? TIERCEL_ERROR_RESOURCE : TIERCEL_ERROR_NOT_RUNNABLE;
     case STATUS_NO_MEMORY:
@@ -291,6 +298,7 @@ tiercel_status tiercel_create(const tiercel_config *config, const char *path, in
     tiercel_machine *machine = calloc(1, sizeof *machine);
     CHECK(machine, "out of memory");
     machine->config = *config;
+    machine->config.is_deterministic |= config->lockstep != NULL;
     find_tier2_module(machine);
     struct error err = {0};
     int error_number = 0;
@@ -312,7 +320,7 @@ tiercel_status tiercel_run(tiercel_machine *machine, tiercel_exit *ret_exit, cha
     exec_dump_registers(machine->exec);
     if (status != STATUS_OK) {
         snprintf(message, message_size, "%s", err.text);
-        return TIERCEL_ERROR_RESOURCE;
+        return public_status(status, 0);
     }
     const struct linux_exit *end = linux_exit_of(machine->process);
     ret_exit->is_signal = end->is_signal;
@@ -344,6 +352,13 @@ tiercel_status tiercel_translate(tiercel_machine *machine, tiercel_translation *
         .compile_ns = translation.stage_ns[EXEC_STAGE_COMPILE],
     };
     return TIERCEL_OK;
+}
+
+void tiercel_lockstep_summary(const tiercel_machine *machine, char *text, size_t text_size)
+{
+    text[0] = '\0';
+    if (machine->config.lockstep)
+        exec_lockstep_summary(machine->exec, text, text_size);
 }
 
 void tiercel_write_stats(tiercel_machine *machine, FILE *out, bool is_json)

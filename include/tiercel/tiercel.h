@@ -30,6 +30,7 @@ typedef enum {
     TIERCEL_ERROR_NO_FILE,     /* the program cannot be found (a shell's status 127) */
     TIERCEL_ERROR_NOT_RUNNABLE, /* it is there and cannot be run (126) */
     TIERCEL_ERROR_OPTION,      /* a configuration value is malformed (2) */
+    TIERCEL_ERROR_DIFFERENCE,  /* lockstep: two tiers disagree; the report has been written (1) */
     TIERCEL_ERROR_RESOURCE,    /* memory, code memory, or an optional part is missing (125) */
 } tiercel_status;
 
@@ -56,6 +57,9 @@ typedef struct tiercel_config {
     uint32_t max_block_insns;    /* guest instructions per block */
     uint32_t max_region_insns;   /* guest instructions per region */
     const char *opt;             /* optimiser passes, as --opt; NULL: all */
+    const char *lockstep;        /* "T0,T1", "T0,T2", "T1,T2" (or T3): run all guest code in both
+                                    tiers and compare; deterministic. NULL: off */
+    FILE *lockstep_file;         /* the report of a difference; NULL: stderr */
     const char *features;        /* techniques switched off or on, as --features; NULL: all on */
     const char *stress;          /* events to force, as --stress, for tests; NULL: none */
     uint32_t dump;               /* TIERCEL_DUMP_* */
@@ -97,6 +101,9 @@ typedef struct tiercel_translation {
 TIERCEL_API tiercel_status tiercel_translate(tiercel_machine *machine,
                                              tiercel_translation *ret_translation, char *message,
                                              size_t message_size);
+/* What lockstep has compared, as one line without newline; empty when it is off. */
+TIERCEL_API void tiercel_lockstep_summary(const tiercel_machine *machine, char *text,
+                                          size_t text_size);
 /* Writes statistics gathered so far: readable text, or JSON (docs/stats.md has the schema). */
 TIERCEL_API void tiercel_write_stats(tiercel_machine *machine, FILE *out, bool is_json);
 TIERCEL_API void tiercel_destroy(tiercel_machine **machine);

@@ -16,6 +16,7 @@ enum status {
     STATUS_CODE_FULL,   /* code memory has no room left */
     STATUS_REJECTED,    /* a tier cannot compile this block or region */
     STATUS_STALE,       /* the guest code changed while it was being compiled */
+    STATUS_DIFFERENT,   /* two tiers disagree (lockstep) */
     STATUS_BAD_OPTION,  /* an option or configuration value is malformed */
 };
 

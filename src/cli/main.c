@@ -2,7 +2,7 @@
  *
  * Exit status: the guest's; when the guest dies of a signal tiercel dies of it too (a shell shows
  * 128 + signal). 2: wrong usage; 125: tiercel itself cannot go on; 126: the program cannot be run;
- * 127: it cannot be found. */
+ * 127: it cannot be found. With --lockstep 1: a difference; 2: all other trouble of tiercel's own. */
 #include "include/tiercel/tiercel.h"
 #include "src/cli/options.h"
 
@@ -13,7 +13,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { STATUS_USAGE = 2, STATUS_INTERNAL = 125, STATUS_NOT_RUNNABLE = 126, STATUS_NOT_FOUND = 127 };
+enum {
+    STATUS_DIFFERENCE = 1,
+    STATUS_USAGE = 2,
+    STATUS_INTERNAL = 125,
+    STATUS_NOT_RUNNABLE = 126,
+    STATUS_NOT_FOUND = 127,
+};
 
 static int status_of(tiercel_status status)
 {
@@ -26,6 +32,8 @@ static int status_of(tiercel_status status)
         return STATUS_NOT_RUNNABLE;
     case TIERCEL_ERROR_OPTION:
         return STATUS_USAGE;
+    case TIERCEL_ERROR_DIFFERENCE:
+        return STATUS_DIFFERENCE;
     case TIERCEL_ERROR_RESOURCE:
         return STATUS_INTERNAL;
     }
@@ -51,6 +59,38 @@ static _Noreturn void die_of(int signal_number)
     raise(signal_number);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     _exit(128 + signal_number);
+}
+
+/* A word as a shell reads it. */
+static void print_quoted(const char *word)
+{
+    fputc(' ', stderr);
+    if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789-_=,./:+@%")]) {
+        fputs(word, stderr);
+        return;
+    }
+    fputc('\'', stderr);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, stderr);
+    fputc('\'', stderr);
+}
+
+/* Ends after a failure of tiercel's own. In lockstep every broken setup is 2, as with the other
+ * tools that compare, and a difference comes with the command that shows it again. */
+static _Noreturn void give_up(const struct cli_options *options, tiercel_status status,
+                              const char *message)
+{
+    fprintf(stderr, "tiercel: %s\n", message);
+    if (!options->config.lockstep)
+        leave(status_of(status));
+    if (status != TIERCEL_ERROR_DIFFERENCE)
+        leave(STATUS_USAGE);
+    fputs("replay:", stderr);
+    for (char **word = options->command; *word; word++)
+        print_quoted(*word);
+    fputc('\n', stderr);
+    leave(STATUS_DIFFERENCE);
 }
 
 static bool write_stats(tiercel_machine *machine, const struct cli_options *options)
@@ -99,21 +139,20 @@ static _Noreturn void run(const struct cli_options *options)
     tiercel_machine *machine;
     tiercel_status status = tiercel_create(&options->config, options->program, options->argc,
                                            options->argv, &machine, message, sizeof message);
-    if (status != TIERCEL_OK) {
-        fprintf(stderr, "tiercel: %s\n", message);
-        leave(status_of(status));
-    }
+    if (status != TIERCEL_OK)
+        give_up(options, status, message);
     tiercel_exit end = {0};
     status = options->is_translating
                  ? translate(machine, options->is_stats, message, sizeof message)
                  : tiercel_run(machine, &end, message, sizeof message);
     bool is_written = write_stats(machine, options);
-    if (status != TIERCEL_OK) {
-        fprintf(stderr, "tiercel: %s\n", message);
-        leave(status_of(status));
-    }
+    if (status != TIERCEL_OK)
+        give_up(options, status, message);
     if (end.message[0])
         fprintf(stderr, "tiercel: %s\n", end.message);
+    tiercel_lockstep_summary(machine, message, sizeof message);
+    if (message[0])
+        fprintf(stderr, "tiercel: %s\n", message);
     if (end.is_signal)
         die_of(end.status);
     leave(is_written ? end.status : STATUS_INTERNAL);

@@ -70,12 +70,19 @@ static bool apply_tier(struct cli_options *options, const char *value)
     return complain("--tier takes auto, 0, 1 or 2, not '%s'", value);
 }
 
+static bool apply_lockstep(struct cli_options *options, const char *value)
+{
+    options->config.lockstep = value;
+    return true;
+}
+
 static bool apply_t1(struct cli_options *options, const char *value)
 {
     return parse_u32(value, &options->config.threshold[1]);
 }
 static bool apply_t2(struct cli_options *options, const char *value)
 {
+    options->has_t2 = true;
     return parse_u32(value, &options->config.threshold[2]);
 }
 static bool apply_t3(struct cli_options *options, const char *value)
@@ -234,6 +241,8 @@ static const struct option_row rows[] = {
      "compile threads; 0 compiles on the guest's thread"},
     {"--deterministic", ARGUMENT_NONE, apply_deterministic, NULL,
      "equal runs give equal statistics: compile at the exact count"},
+    {"--lockstep", ARGUMENT_NEEDED, apply_lockstep, "T0,T1|T0,T2|T1,T2",
+     "run all code in both tiers and compare (docs/testing.md)"},
     {"--stats", ARGUMENT_OPTIONAL, apply_stats, "json[:FILE]", "statistics at the end, on stderr"},
     {"--translate-only", ARGUMENT_NONE, apply_translate_only, NULL,
      "translate all code of the program, run nothing, print the cost"},
@@ -272,7 +281,9 @@ static void print_help(void)
            "print this text");
     tiercel_list_passes(stdout);
     printf("\nExit status: the guest's; 128+N when it died of signal N; 2 wrong usage;\n"
-           "125 tiercel cannot go on; 126 the program cannot be run; 127 it is not there.\n");
+           "125 tiercel cannot go on; 126 the program cannot be run; 127 it is not there.\n"
+           "With --lockstep: the guest's when the tiers agree; 1 at a difference; 2 instead of 125\n"
+           "to 127. The last line on stderr says which.\n");
 }
 
 /* The row for argv[*index]; *ret_value its value, from the same or the next word. */
@@ -305,7 +316,7 @@ static const struct option_row *match(int argc, char **argv, int *index, const c
 
 enum cli_result cli_parse(int argc, char **argv, struct cli_options *options)
 {
-    *options = (struct cli_options){0};
+    *options = (struct cli_options){.command = argv};
     tiercel_config_init(&options->config);
     copy_environment(options);
     int index = 1;
@@ -338,6 +349,8 @@ enum cli_result cli_parse(int argc, char **argv, struct cli_options *options)
     options->argc = argc - index;
     options->argv = (const char *const *)(argv + index);
     options->config.environment = options->environment;
+    if (options->config.lockstep && !options->has_t2)
+        options->config.threshold[2] = 0; /* regions at once */
     return CLI_RUN;
 }
 

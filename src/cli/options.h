@@ -9,9 +9,11 @@ struct cli_options {
     tiercel_config config;
     const char **environment; /* of the guest, NULL terminated */
     size_t environment_count;
+    char **command; /* the whole command line, NULL terminated */
     const char *program;
     int argc;
     const char *const *argv;
+    bool has_t2; /* the threshold was given */
     bool is_stats, is_stats_json;
     bool is_translating; /* translate everything, run nothing */
     const char *stats_file; /* NULL: stderr */

@@ -16,6 +16,8 @@ static void on_code_change(void *context, uint64_t addr, uint64_t size_bytes)
     if (tb_drop_range(exec->cache, addr, size_bytes))
         exec_kick_all(exec);
     tb_unlock(exec->cache);
+    if (exec->lockstep)
+        lockstep_drop_range(exec->lockstep, addr, size_bytes);
 }
 
 static struct tier_options tier_options_of(const struct exec *exec)
@@ -45,6 +47,9 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     struct exec *exec = calloc(1, sizeof *exec);
     CHECK(exec, "out of memory");
     exec->config = *config;
+    if (config->lockstep.is_on)
+        lockstep_configure(&exec->config);
+    config = &exec->config;
     struct tb_cache_config cache_config = {
         .code_limit_bytes = config->code_limit_bytes,
         .is_chaining = exec_has(exec, FEATURE_chaining),
@@ -59,6 +64,11 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     exec->tier[1] = tiers->create_tier1(exec->cache, &exec->options);
     exec->start_time_ns = exec_time_ns();
     promote_init(exec);
+    status = config->lockstep.is_on ? lockstep_create(exec, tiers, err) : STATUS_OK;
+    if (status != STATUS_OK) {
+        exec_destroy(&exec);
+        return status;
+    }
     space_set_listener(config->space, on_code_change, exec);
     fault_install();
     *ret_exec = exec;
@@ -79,6 +89,8 @@ void exec_destroy(struct exec **exec_place)
     for (int i = 0; i < 2; i++)
         exec->tier[i]->destroy(exec->tier[i]);
     tb_cache_destroy(&exec->cache);
+    if (exec->lockstep && exec->config.lockstep.is_on)
+        lockstep_destroy(&exec->lockstep);
     free(exec);
     *exec_place = NULL;
 }

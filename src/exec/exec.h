@@ -80,6 +80,16 @@ enum status stress_parse(const char *text, struct stress *ret_stress, struct err
 /* A line for each kind, for --help. */
 void stress_list(FILE *out);
 
+/* Two tiers that run the same blocks one after the other and are compared (src/exec/lockstep.c). */
+struct lockstep_pair {
+    bool is_on;
+    enum tb_tier reference; /* tier 0 or 1, runs the IR as it was translated */
+    enum tb_tier candidate; /* a higher one */
+};
+
+/* "T0,T1", "T0,T2", "T1,T2"; T3 as T2; the T can be left out. */
+enum status lockstep_parse(const char *text, struct lockstep_pair *ret_pair, struct error *err);
+
 struct exec_config {
     enum exec_mode mode;
     uint32_t threshold[TB_TIER_COUNT]; /* [1..3] executions before promotion to that tier */
@@ -94,6 +104,10 @@ struct exec_config {
     uint32_t dump;                     /* set of enum exec_dump */
     uint64_t dump_pc;                  /* only blocks that contain it; 0: all */
     FILE *dump_file;
+    struct lockstep_pair lockstep;     /* when on, decides mode, jit_threads and some features; with
+                                          threshold[2] 0 regions at once, else after so many
+                                          executions in tier 1 */
+    FILE *lockstep_file;               /* for the report */
     const char *tier2_module;          /* path of the LLVM tier's shared object, NULL: not built */
     const struct guest_isa *isa;
     struct space *space;
@@ -121,7 +135,8 @@ void exec_vcpu_destroy(struct vcpu **vcpu);
 
 /* Runs from vcpu->pc on the calling thread until the OS answers OS_EXIT (STATUS_OK) or the engine
  * cannot go on: STATUS_CODE_FULL when one block does not fit the code memory, STATUS_UNSUPPORTED
- * when mode EXEC_TIER2 has no LLVM tier, STATUS_REJECTED when it cannot compile a block. */
+ * when mode EXEC_TIER2 has no LLVM tier, STATUS_REJECTED when it cannot compile a block,
+ * STATUS_DIFFERENT when lockstep has found a difference and printed its report. */
 enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err);
 
 /* The stages of a translation in tiers 0 and 1: guest code to IR, the passes, and the tier's own
@@ -149,6 +164,9 @@ static inline void vcpu_set_pending(struct vcpu *vcpu, uint32_t bits)
 {
     atomic_fetch_or_explicit(&vcpu->pending, bits, memory_order_release);
 }
+
+/* What lockstep has compared so far: one line, without newline. */
+void exec_lockstep_summary(const struct exec *exec, char *text, size_t text_size);
 
 /* ---- statistics (src/exec/stats.c); docs/stats.md describes the JSON ---- */
 void exec_write_stats_text(struct exec *exec, FILE *out);

@@ -105,6 +105,9 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
     struct space *space = thread->exec->config.space;
     uint64_t address = (uint64_t)((uint8_t *)info->si_addr - space_base(space));
     bool is_write = registers[REG_ERR] & 2;
+    struct lockstep *lockstep = thread->exec->lockstep;
+    if (lockstep && signal == SIGSEGV && is_write && lockstep_write_fault(lockstep, address))
+        return true;
     if (signal == SIGSEGV && is_write && address < SPACE_SIZE && space_write_fault(space, address))
         return true;
     thread->fault = (struct guest_fault){

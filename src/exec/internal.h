@@ -65,8 +65,17 @@ struct compile_queue {
     uint32_t thread_count;             /* vcpu thread only */
 };
 
+/* What a trial of lockstep's bisection changes about a region. */
+struct region_trial {
+    uint64_t excluded_pc;        /* this block becomes an exit; 0: none */
+    bool is_single;              /* all blocks but the entries do */
+    struct tier_trial *pipeline; /* NULL: the whole pipeline */
+};
+
+struct lockstep;
+
 struct exec {
-    struct exec_config config;       /* constant */
+    struct exec_config config;       /* constant (but in lockstep's bisection) */
     struct tb_cache *cache;
     struct tier *tier[2];            /* tiers 0 and 1 */
     struct tier *tier2;              /* of the vcpu thread, for synchronous compiles */
@@ -79,6 +88,8 @@ struct exec {
     struct failure failures[EXEC_FAILURE_KINDS];
     struct compile_queue queue;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
+    struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
+    const struct region_trial *region_trial; /* NULL outside trials; guest's thread only */
     uint64_t start_time_ns;
     bool has_one_cpu;                /* constant; see is_within_budget */
 };
@@ -96,6 +107,43 @@ static inline uint64_t exec_ticks(void)
 }
 /* CPU time of the calling thread. */
 uint64_t exec_cpu_time_ns(void);
+
+/* ---- loop.c ---- */
+
+/* What the latest exit left for the next turn of the loop. */
+struct turn {
+    struct tb *indirect_from; /* its inline cache waits to be filled */
+    bool is_indirect;
+    uint64_t generation;      /* of the cache then: indirect_from is gone when it has changed */
+};
+
+enum os_action loop_handle_pending(struct exec_thread *thread);
+/* The turn's indirect jump went to tb: remembers it for generated code. */
+void loop_fill_indirect(struct exec_thread *thread, const struct turn *turn, struct tb *tb);
+void loop_run_tb(struct exec_thread *thread, struct tb *tb);
+enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn);
+/* Where thread->tier0_escape leads. */
+void loop_leave_tier0(struct exec_thread *thread);
+
+/* ---- lockstep.c ---- */
+
+/* Sets what a pair decides of the configuration. */
+void lockstep_configure(struct exec_config *config);
+/* Makes the reference's engine and what else the pair needs; exec is the candidate's. */
+enum status lockstep_create(struct exec *exec, const struct exec_tiers *tiers, struct error *err);
+void lockstep_destroy(struct lockstep **lockstep);
+/* exec_run of such an engine. */
+enum status lockstep_run(struct exec *exec, struct vcpu *vcpu, struct error *err);
+/* A guest write faulted; true when it can be repeated. */
+bool lockstep_write_fault(struct lockstep *lockstep, uint64_t addr);
+/* Guest code changed: the reference's engine drops it too. */
+void lockstep_drop_range(struct lockstep *lockstep, uint64_t addr, uint64_t size_bytes);
+/* Polls after which regions leave. */
+uint32_t lockstep_polls(const struct lockstep *lockstep);
+/* A region has been compiled for the job's TB. */
+void lockstep_note_region(struct lockstep *lockstep, const struct ir_region *region);
+
+/* ---- translate.c and others ---- */
 
 /* translate.c: the TB at vcpu->pc with code that can run it, or NULL with *ret_status set. Flushes
  * the cache when it is full. */

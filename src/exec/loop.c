@@ -62,7 +62,7 @@ static enum os_action handle_trap(struct exec_thread *thread)
     return OS_EXIT;
 }
 
-static enum os_action handle_pending(struct exec_thread *thread)
+enum os_action loop_handle_pending(struct exec_thread *thread)
 {
     struct exec *exec = thread->exec;
     uint32_t bits = atomic_exchange_explicit(&thread->vcpu.pending, 0, memory_order_acquire);
@@ -75,10 +75,12 @@ static enum os_action handle_pending(struct exec_thread *thread)
     return OS_CONTINUE;
 }
 
-/* The loop had to find the successor of an indirect jump: remembers it for generated code. */
-static void fill_indirect(struct exec_thread *thread, struct tb *from, struct tb *to)
+void loop_fill_indirect(struct exec_thread *thread, const struct turn *turn, struct tb *to)
 {
     struct vcpu *vcpu = &thread->vcpu;
+    struct tb *from = turn->indirect_from;
+    if (!turn->is_indirect || turn->generation != thread->exec->cache->generation)
+        return;
     const void *entry = atomic_load_explicit(&to->entry, memory_order_acquire);
     vcpu->jump_cache[jump_cache_slot(to->pc)] = (struct jump_cache_entry){to->pc, entry};
     thread->indirect_fills++;
@@ -90,7 +92,7 @@ static void fill_indirect(struct exec_thread *thread, struct tb *from, struct tb
     tb_unlock(thread->exec->cache);
 }
 
-static void run_tb(struct exec_thread *thread, struct tb *tb)
+void loop_run_tb(struct exec_thread *thread, struct tb *tb)
 {
     struct exec *exec = thread->exec;
     if (tb->tier == TB_TIER_0) {
@@ -102,14 +104,7 @@ static void run_tb(struct exec_thread *thread, struct tb *tb)
     }
 }
 
-/* What the latest exit left for the next turn of the loop. */
-struct turn {
-    struct tb *indirect_from; /* its inline cache waits to be filled */
-    bool is_indirect;
-    uint64_t generation;      /* of the cache then: indirect_from is gone when it has changed */
-};
-
-static enum os_action after_exit(struct exec_thread *thread, struct turn *turn)
+enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
 {
     struct vcpu *vcpu = &thread->vcpu;
     struct exec *exec = thread->exec;
@@ -141,7 +136,7 @@ static enum os_action after_exit(struct exec_thread *thread, struct turn *turn)
 
 /* A fault in tier 0 comes back here by siglongjmp: registers and pc are exact, MXCSR is still the
  * guest's. */
-static void leave_tier0_after_fault(struct exec_thread *thread)
+void loop_leave_tier0(struct exec_thread *thread)
 {
     struct vcpu *vcpu = &thread->vcpu;
     thread->is_in_tier0 = false;
@@ -156,28 +151,29 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
     struct turn turn = {0};
     enum status status = STATUS_OK;
     CHECK(thread->exec == exec, "a vcpu runs in its own engine");
+    if (exec->lockstep)
+        return lockstep_run(exec, vcpu, err);
     fault_set_thread(thread);
     if (exec->config.is_counting)
         sample_start(thread);
     if (sigsetjmp(thread->tier0_escape, 0) != 0) {
         status = STATUS_OK;
-        leave_tier0_after_fault(thread);
-        if (after_exit(thread, &turn) == OS_EXIT)
+        loop_leave_tier0(thread);
+        if (loop_after_exit(thread, &turn) == OS_EXIT)
             goto done;
     }
     for (;;) {
         if (atomic_load_explicit(&vcpu->pending, memory_order_relaxed) &&
-            handle_pending(thread) == OS_EXIT)
+            loop_handle_pending(thread) == OS_EXIT)
             break;
         if (exec->config.stress.kinds)
             stress_turn(thread);
         struct tb *tb = translate_at(thread, vcpu->pc, &status, err);
         if (!tb)
             break;
-        if (turn.is_indirect && turn.generation == exec->cache->generation)
-            fill_indirect(thread, turn.indirect_from, tb);
-        run_tb(thread, tb);
-        if (after_exit(thread, &turn) == OS_EXIT)
+        loop_fill_indirect(thread, &turn, tb);
+        loop_run_tb(thread, tb);
+        if (loop_after_exit(thread, &turn) == OS_EXIT)
             break;
     }
 done:

@@ -132,12 +132,35 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
     }
 }
 
+/* Is this edge cut by the trial? The entries stay, at least one. */
+static bool is_cut(const struct region_trial *trial, const struct ir_region *region, uint32_t from,
+                   const struct region_edge *edge)
+{
+    bool is_entry = region->is_dispatching && from == 0;
+    return is_entry ? edge->pc == trial->excluded_pc && region->nodes[0].edge_count > 1
+                    : trial->is_single || edge->pc == trial->excluded_pc;
+}
+
+static void cut_edges(const struct region_trial *trial, struct ir_region *region)
+{
+    for (uint32_t i = 0; i < region->length; i++) {
+        struct region_node *node = &region->nodes[i];
+        for (uint32_t j = 0; j < node->edge_count;) {
+            if (is_cut(trial, region, i, &node->edges[j]))
+                node->edges[j] = node->edges[--node->edge_count];
+            else
+                j++;
+        }
+    }
+}
+
 /* Lock held. */
 static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_tier level,
                                    bool is_profiled)
 {
     struct tb *tb = asker;
-    struct tb *root = is_profiled && level == TB_TIER_2 ? region_to_extend(exec, asker) : NULL;
+    bool may_extend = is_profiled && level == TB_TIER_2 && !exec->region_trial;
+    struct tb *root = may_extend ? region_to_extend(exec, asker) : NULL;
     if (root) {
         tb = root;
         level = (enum tb_tier)root->tier;
@@ -150,6 +173,8 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     if (is_cold && max_insns > COLD_REGION_INSNS)
         max_insns = COLD_REGION_INSNS;
     struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled, max_insns);
+    if (exec->region_trial)
+        cut_edges(exec->region_trial, region);
     job->asker = asker;
     job->flushes = exec->cache->stats.flushes;
     job->tier_job = (struct tier_job){
@@ -158,8 +183,10 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .region = region,
         .level = level,
         .next_heat = promote_initial_heat(exec, level),
+        .step_polls = exec->lockstep ? lockstep_polls(exec->lockstep) : 0,
         .is_precise = exec->options.is_precise,
         .generation = exec->cache->generation,
+        .trial = exec->region_trial ? exec->region_trial->pipeline : NULL,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
     };
     for (uint32_t i = 0; i < region->length; i++) {
@@ -192,6 +219,8 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
             settle_region(exec, job);
         if (exec->cache->stats.flushes == job->flushes && tb_code_of(job->tier_job.tb, level))
             stats->code_bytes += tb_code_of(job->tier_job.tb, level)->size_bytes;
+        if (exec->lockstep)
+            lockstep_note_region(exec->lockstep, job->tier_job.region);
     } else if (status != STATUS_STALE) {
         stats_failure(exec, level, err->text);
         if (exec->cache->stats.flushes == job->flushes)
