@@ -118,6 +118,8 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
     };
     if (thread->is_in_tier0) {
         thread->fault.pc = thread->vcpu.pc;
+        thread->vcpu.mxcsr = context->uc_mcontext.fpregs->mxcsr;
+        fp_write_mxcsr(thread->vcpu.host_mxcsr);
         pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
         siglongjmp(thread->tier0_escape, 1);
     }

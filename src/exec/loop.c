@@ -5,7 +5,6 @@
 #include "src/exec/internal.h"
 
 #include "src/base/check.h"
-#include "src/ir/fp.h"
 
 static enum os_action report_fault(struct exec_thread *thread, enum guest_fault_kind kind)
 {
@@ -138,11 +137,8 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
  * guest's. */
 void loop_leave_tier0(struct exec_thread *thread)
 {
-    struct vcpu *vcpu = &thread->vcpu;
     thread->is_in_tier0 = false;
-    vcpu->mxcsr = fp_read_mxcsr();
-    fp_write_mxcsr(FP_MXCSR_DEFAULT);
-    vcpu->exit_reason = VCPU_EXIT_FAULT;
+    thread->vcpu.exit_reason = VCPU_EXIT_FAULT;
 }
 
 enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
