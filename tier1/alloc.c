@@ -1,7 +1,8 @@
 /* The register cache: where each value is, and who gets a register when none is free.
  *
- * Four integer registers and XMM8-15 are scratch. A pinned register belongs to its guest register and
- * holds values of that one's class only, integers or floats; a value that is about to be set there may occupy it a little earlier (plan.c's hints).
+ * Four integer registers and XMM8-15 are scratch. A pinned register belongs to its guest register
+ * and holds values of that one's class only, integers or floats; a value that is about to be set
+ * there may occupy it a little earlier (plan.c's hints).
  * When scratch runs out the value whose next use is furthest leaves its register: it is dropped
  * when a guest register's memory, a spill slot or a constant can bring it back, else spilled.
  * Invariants: homes of v contains g exactly when arch[g] is v; gpr_owner[r] is live only while the

@@ -63,8 +63,8 @@ struct t1_value {
     bool is_boxed;     /* f32 in xmm: the 32 bits above it are ones */
 };
 
-/* Whether a float may be a NaN other than the canonical one that RISC-V would have given: it is made
- * canonical only where its bits matter. */
+/* Whether a float may be a NaN other than the canonical one that RISC-V would have given: it is
+ * made canonical only where its bits matter. */
 enum t1_unclean { T1_CLEAN, T1_UNCLEAN_F64, T1_UNCLEAN_F32 };
 enum { T1_NO_SPILL = 0xff };
 
@@ -202,8 +202,8 @@ void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg);
 void t1_unlock_gpr(struct t1 *t, unsigned reg);
 /* Moves live values out of the registers that a C call clobbers. */
 void t1_spill_for_call(struct t1 *t);
-/* Makes the value's NaN canonical, where it could be another, and perhaps that of a pinned register;
- * changes the flags. */
+/* Makes the value's NaN canonical, where it could be another, and perhaps that of a pinned
+ * register; changes the flags. */
 void t1_clean(struct t1 *t, ir_ref value);
 /* The same for all pinned registers: before whatever leaves. */
 void t1_clean_homes(struct t1 *t);

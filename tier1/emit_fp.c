@@ -1,10 +1,11 @@
 /* Floating point on scalar SSE, in VEX form when the host has AVX.
  *
  * MXCSR is the guest's: it rounds as frm says (IR_RM_HOST) and accrues the flags. x86 gives the
- * first operand's NaN where RISC-V wants the canonical one: a result is unclean until its bits matter
- * (a store, a sign operation, memory of a guest register, an exit; not a fault, which is repaired
- * afterwards), and is then compared with itself and repaired on a cold path. Operations that name another rounding mode go through
- * HELPER_FP. The bits of an XMM register above a value's width are arbitrary. */
+ * first operand's NaN where RISC-V wants the canonical one: a result is unclean until its bits
+ * matter (a store, a sign operation, memory of a guest register, an exit; not a fault, which is
+ * repaired afterwards), and is then compared with itself and repaired on a cold path. Operations
+ * that name another rounding mode go through HELPER_FP. The bits of an XMM register above a value's
+ * width are arbitrary. */
 #include "src/base/bits.h"
 #include "tier1/emit.h"
 

@@ -2,9 +2,10 @@
  *
  * Forward, each instruction becomes a node whose operands are canonical values: a repeated get_reg,
  * a trunc, a zext of a value that is already zero-extended and an integer bitcast are only names
- * for their operand; a boxed f32 stands for the f32 itself. So the bits of a register above a value's width are arbitrary, save that a
- * canonical i32 is always zero-extended. Backward, unused nodes are dropped, single-use operations
- * are folded into their user, and next uses and destination hints are noted. */
+ * for their operand; a boxed f32 stands for the f32 itself. So the bits of a register above a
+ * value's width are arbitrary, save that a canonical i32 is always zero-extended. Backward, unused
+ * nodes are dropped, single-use operations are folded into their user, and next uses and
+ * destination hints are noted. */
 #include "tier1/emit.h"
 
 #include <string.h>
