@@ -133,8 +133,7 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
     return OS_EXIT;
 }
 
-/* A fault in tier 0 comes back here by siglongjmp: registers and pc are exact, MXCSR is still the
- * guest's. */
+/* A fault in tier 0 comes back here by siglongjmp: registers and pc are exact. */
 void loop_leave_tier0(struct exec_thread *thread)
 {
     thread->is_in_tier0 = false;

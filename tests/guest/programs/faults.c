@@ -63,8 +63,8 @@ static void walk(void)
     }
 }
 
-/* f registers at a fault right behind the arithmetic: fa5 f64, fa4 f32, fs1 f64, all NaN. */
-static volatile uint64_t float_state[3];
+/* f registers at a fault right behind the arithmetic: fa5 f64, fa4 f32, fs1 f64, all NaN; fcsr. */
+static volatile uint64_t float_state[4];
 #ifdef __riscv
 static void note_floats(int signal, siginfo_t *info, void *context)
 {
@@ -73,6 +73,7 @@ static void note_floats(int signal, siginfo_t *info, void *context)
     float_state[0] = user->uc_mcontext.__fpregs.__d.__f[15];
     float_state[1] = user->uc_mcontext.__fpregs.__d.__f[14];
     float_state[2] = user->uc_mcontext.__fpregs.__d.__f[9];
+    float_state[3] = user->uc_mcontext.__fpregs.__d.__fcsr;
     siglongjmp(back, 1);
 }
 
@@ -80,7 +81,7 @@ static void fault_after_nans(void)
 {
     install(SIGSEGV, note_floats);
     if (sigsetjmp(back, 1) == 0)
-        __asm__ volatile("fmv.d.x ft0, zero\n\tfmv.w.x ft1, zero\n\t"
+        __asm__ volatile("fsflags zero\n\tfmv.d.x ft0, zero\n\tfmv.w.x ft1, zero\n\t"
                          "fdiv.d fa5, ft0, ft0\n\tfdiv.s fa4, ft1, ft1\n\t"
                          "fadd.d fs1, fa5, ft0\n\tfld fa5, 0(zero)\n\t"
                          "fmv.d fa4, fa5\n\tfmv.d fs1, fa5"
@@ -94,6 +95,7 @@ static void fault_after_nans(void)
 {
     float_state[0] = float_state[2] = UINT64_C(0x7ff8000000000000);
     float_state[1] = UINT64_C(0xffffffff7fc00000);
+    float_state[3] = 0x10; /* invalid */
 }
 #endif
 
@@ -121,8 +123,9 @@ int main(void)
     printf("walked %llu, address right %d\n", (unsigned long long)progress, address == page + 8192);
     for (volatile int i = 0; i < 300; i = i + 1)
         fault_after_nans();
-    printf("NaNs %llx %llx %llx\n", (unsigned long long)float_state[0],
-           (unsigned long long)float_state[1], (unsigned long long)float_state[2]);
+    printf("NaNs %llx %llx %llx, fcsr %llx\n", (unsigned long long)float_state[0],
+           (unsigned long long)float_state[1], (unsigned long long)float_state[2],
+           (unsigned long long)float_state[3]);
     for (volatile int i = 0; i < 2000; i = i + 1)
         if (sigsetjmp(back, 1) == 0)
             *(volatile char *)(uintptr_t)(i % 7) = 1;
