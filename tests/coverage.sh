@@ -28,6 +28,8 @@ lcov --quiet --extract "$build/all.info" "$root/src/*" "$root/tier0/*" "$root/ti
         echo "coverage: $part $(lcov --summary "$build/part.info" 2>&1 | sed -n 's/^ *lines[.]*: //p')"
     done
     sed -n 's/^\(tier .*: .* rows executed\)$/rows: \1/p' "$build/meson-logs/testlog.txt"
+    sed -n 's/^\(tier .*: .* IR operations in random blocks\)$/rows: \1/p' \
+        "$build/meson-logs/testlog.txt" | sort -u
 } > "$build/summary"
 cat "$build/summary"
 grep -q '^rows: ' "$build/summary" || { echo "coverage.sh: no word about rows"; exit 2; }

@@ -6,6 +6,7 @@
 #include "src/ir/fp.h"
 #include "src/tb/abi.h"
 
+#include <stdio.h>
 #include <string.h>
 
 uint64_t reference_random(uint64_t *state)
@@ -527,4 +528,24 @@ struct ir_block *reference_random_block(struct arena *arena, uint64_t *random_st
     block->guest_size_bytes = 128;
     block->guest_length = 64;
     return block;
+}
+
+void reference_note_ops(bool *seen, const struct ir_block *block)
+{
+    for (uint32_t i = 0; i < block->length; i++)
+        seen[block->insns[i].op] = true;
+}
+
+const char *reference_report_ops(const bool *seen, const char *tier)
+{
+    const char *missing = NULL;
+    unsigned count = 0;
+    for (unsigned op = 0; op < IR_OP_COUNT; op++) {
+        count += seen[op];
+        if (!seen[op] && op != IR_get_counter)
+            missing = ir_op_info[op].name;
+    }
+    printf("%s: %u of %u IR operations in random blocks\n", tier, count, (unsigned)IR_OP_COUNT);
+    fflush(stdout);
+    return missing;
 }

@@ -29,4 +29,10 @@ uint64_t reference_random(uint64_t *state);
 struct ir_block *reference_random_block(struct arena *arena, uint64_t *random_state,
                                         unsigned length, bool like_guest);
 
+/* Adds the block's operations to `seen`, IR_OP_COUNT flags. */
+void reference_note_ops(bool *seen, const struct ir_block *block);
+/* Prints how many rows of the operation table that is on the tier; the name of one that is missing,
+ * or NULL. The random blocks have all but get_counter, whose value nothing can foretell. */
+const char *reference_report_ops(const bool *seen, const char *tier);
+
 #endif

@@ -127,6 +127,7 @@ START_TEST(random_blocks_as_in_the_reference)
 {
     const char *rounds_text = getenv("TEST_TIER0_ROUNDS");
     unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : 1000;
+    static bool seen[IR_OP_COUNT];
     struct fixture f;
     fixture_init(&f, (struct tier_options){.is_fusing = !(_i & 4), .is_threading = !(_i & 8)});
     uint64_t state = UINT64_C(0x123456789) + (uint64_t)(_i & 3);
@@ -137,12 +138,15 @@ START_TEST(random_blocks_as_in_the_reference)
         tb_unlock(f.cache);
         unsigned length = 8 + (unsigned)(reference_random(&state) >> 40) % 120;
         struct ir_block *block = reference_random_block(&f.arena, &state, length, _i & 1);
+        reference_note_ops(seen, block);
         if (_i & 2)
             block = opt_run(&f.arena, block, OPT_ALL);
         struct tb *tb = compile(&f, block);
         for (unsigned i = 0; i < 4; i++)
             check_once(&f, block, tb, &state);
     }
+    const char *missing = reference_report_ops(seen, "tier 0");
+    ck_assert_msg(!missing, "no random block has %s", missing);
     fixture_fini(&f);
 }
 END_TEST

@@ -217,14 +217,18 @@ static unsigned rounds = 4000;
 static void check_random_blocks(unsigned first_seed)
 {
     static struct reference start;
+    static bool seen[IR_OP_COUNT];
     tb_cache_destroy(&cache);
     make_cache(false);
     for (unsigned i = 0; i < rounds; i++) {
         uint64_t seed = first_seed + i;
         struct ir_block *block = random_block(seed, &start);
+        reference_note_ops(seen, block);
         check_block(block, &start, seed);
         check_block(opt_run(&arena, block, OPT_ALL), &start, seed);
     }
+    const char *missing = reference_report_ops(seen, "tier 1");
+    ck_assert_msg(!missing, "no random block has %s", missing);
 }
 
 START_TEST(random_blocks_match)
