@@ -46,7 +46,7 @@ make_configurations() {
                     line = line " --stress=" one_of("all evict,leave drop,swap swap,leave evict,swap,leave") \
                            ":" int(rand() * 1000000)
                 if (rand() < 0.5)
-                    line = line " --code-memory=" one_of("64K 96K 128K 256K 1M")
+                    line = line " --code-memory=" one_of("16K 64K 96K 128K 256K 1M")
                 if (rand() < 0.3)
                     line = line " --block-insns=" one_of("1 2 5 20 200")
                 if (rand() < 0.3)
