@@ -3,6 +3,7 @@
  * It is the oracle for the other tiers and starts without any warm-up. This file holds the tier's
  * life, its pool of code and the entry to the interpreter. */
 #include "src/base/check.h"
+#include "src/base/host_cpu.h"
 #include "src/ir/fp.h"
 #include "tier0/code.h"
 
@@ -99,7 +100,7 @@ struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *opt
         (struct tier){.name = "tier 0", .compile = compile, .run = run, .destroy = destroy};
     tier->cache = cache;
     tier->options = *options;
-    tier->has_fma = __builtin_cpu_supports("fma");
+    tier->has_fma = HOST_HAS(FMA);
     tier->run = options->is_threading ? t0_run : t0_run_calls;
     tier->label = tier->run(NULL, NULL, NULL);
     tier->leave.handler = tier->label[T0_leave];

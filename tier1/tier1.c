@@ -6,6 +6,7 @@
 #include "tier1/tier1.h"
 
 #include "src/base/check.h"
+#include "src/base/host_cpu.h"
 #include "tier1/emit.h"
 
 #include <inttypes.h>
@@ -23,13 +24,12 @@ struct tier1 {
 
 unsigned t1_host_features(void)
 {
-    __builtin_cpu_init();
-    return (__builtin_cpu_supports("bmi") ? T1_BMI1 : 0u) |
-           (__builtin_cpu_supports("bmi2") ? T1_BMI2 : 0u) |
-           (__builtin_cpu_supports("lzcnt") ? T1_LZCNT : 0u) |
-           (__builtin_cpu_supports("popcnt") ? T1_POPCNT : 0u) |
-           (__builtin_cpu_supports("avx") ? T1_AVX : 0u) |
-           (__builtin_cpu_supports("fma") ? T1_FMA : 0u);
+    return (HOST_HAS(BMI1) ? T1_BMI1 : 0u) |
+           (HOST_HAS(BMI2) ? T1_BMI2 : 0u) |
+           (HOST_HAS(LZCNT) ? T1_LZCNT : 0u) |
+           (HOST_HAS(POPCNT) ? T1_POPCNT : 0u) |
+           (HOST_HAS(AVX) ? T1_AVX : 0u) |
+           (HOST_HAS(FMA) ? T1_FMA : 0u);
 }
 
 _Static_assert(IR_MAX_INSNS + T1_DUMMIES <= IR_NONE, "dummies are references too");

@@ -8,6 +8,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/host_cpu.h"
 
 enum {
     MXCSR_IE = 1,
@@ -91,7 +92,7 @@ static bool is_infinity_times_zero(uint64_t a, uint64_t b, bool is_f64)
 
 static uint64_t fused_multiply_add(bool is_f64, uint64_t a, uint64_t b, uint64_t c)
 {
-    if (!__builtin_cpu_supports("fma")) {
+    if (!HOST_HAS(FMA)) {
         unsigned flags = 0;
         enum ir_type type = is_f64 ? IR_F64 : IR_F32;
         enum ir_rounding rm = frm_of_rc[fp_read_mxcsr() >> MXCSR_RC_SHIFT & 3];
