@@ -23,6 +23,15 @@ static inline void put_opcode(struct x64 *x, unsigned spec, unsigned rex)
 {
     static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
     uint8_t *out = x->out;
+    enum { RARE = X64_LOCK | X64_F2 | X64_0F3A };
+    if (__builtin_expect(!(spec & RARE), 1)) { /* no prefix, first opcode map */
+        rex |= spec & X64_W ? REX_W : 0;
+        out[0] = (uint8_t)(REX | rex);
+        out += rex != 0;
+        *out = (uint8_t)spec;
+        x->out = out + 1;
+        return;
+    }
     if (spec & X64_LOCK)
         *out++ = 0xf0;
     unsigned mandatory = spec >> 10 & 3;

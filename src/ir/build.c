@@ -26,7 +26,7 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
     memset(builder->const_hash, 0xff, sizeof builder->const_hash); /* all IR_NONE */
 }
 
-static __attribute__((noinline)) bool grow(struct ir_builder *builder)
+static bool grow(struct ir_builder *builder)
 {
     struct ir_block *block = builder->block;
     if (block->capacity >= IR_MAX_INSNS)
@@ -40,15 +40,11 @@ static __attribute__((noinline)) bool grow(struct ir_builder *builder)
 }
 
 /* A failed builder answers with reference 0, which is always a valid index. */
-ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn)
+ir_ref ir_emit_full(struct ir_builder *builder, struct ir_insn insn)
 {
-    struct ir_block *block = builder->block;
-    if (block->length == block->capacity && !builder->failed)
+    if (!builder->failed)
         builder->failed = !grow(builder);
-    if (builder->failed)
-        return 0;
-    block->insns[block->length] = insn;
-    return (ir_ref)block->length++;
+    return builder->failed ? 0 : ir_emit(builder, insn);
 }
 
 static unsigned const_slot(enum ir_type type, uint64_t value)

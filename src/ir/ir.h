@@ -131,7 +131,15 @@ struct ir_builder {
 /* Begins an empty block at guest_pc in the arena. */
 void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t guest_pc,
                       uint32_t mode);
-ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn);
+ir_ref ir_emit_full(struct ir_builder *builder, struct ir_insn insn); /* when there is no room */
+static inline ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn)
+{
+    struct ir_block *block = builder->block;
+    if (__builtin_expect(block->length == block->capacity, 0))
+        return ir_emit_full(builder, insn);
+    block->insns[block->length] = insn;
+    return (ir_ref)block->length++;
+}
 /* A constant of `type`, shared with an earlier equal one; value is truncated to the type. */
 ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
 
