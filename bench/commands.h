@@ -8,5 +8,6 @@ enum bench_exit compare_run(const struct subcommand *self, const struct options 
 enum bench_exit ablate_run(const struct subcommand *self, const struct options *options);
 enum bench_exit sweep_run(const struct subcommand *self, const struct options *options);
 enum bench_exit startup_run(const struct subcommand *self, const struct options *options);
+enum bench_exit translate_run(const struct subcommand *self, const struct options *options);
 
 #endif

@@ -63,6 +63,18 @@ static const struct subcommand subcommands[] = {
         .option_groups = OPTIONS_COMMON,
         .run = startup_run,
     },
+    {
+        .name = "translate",
+        .synopsis = "[options] [-- PROGRAM]",
+        .summary = "time the translation of all code of a program",
+        .description =
+            "Translates all code of a program (hello, with its C library) without running it, in\n"
+            "tier 1 unless --modes says otherwise, in a fresh process each time, and reports\n"
+            "processor time a guest instruction, page faults included: median and least of all\n"
+            "runs (9 unless --runs says otherwise), and the stages.",
+        .option_groups = OPTIONS_COMMON | OPTIONS_PROGRAM,
+        .run = translate_run,
+    },
 };
 
 static const size_t subcommand_count = sizeof subcommands / sizeof subcommands[0];

@@ -34,6 +34,10 @@ expect 2 '--vary is missing' sweep
 expect 2 'OPTION=VALUE' sweep --vary=t2
 expect 2 'more than' sweep --vary='t1=0,1,2,3,4,5,6,7,8,9 t2=0,1,2,3,4,5,6,7,8,9 t3=0,1,2,3,4,5,6,7,8,9,10'
 expect 2 'unknown option' compare --vary=t2=1
+expect 2 'table only' translate --json
+expect 2 'does not translate' translate --modes=native
+expect 0 'tier1' translate --runs=1
+expect 1 'exit status 126' translate --runs=1 -- /bin/sh
 expect 1 '.svg' compare --plot="$work/picture.bmp"
 
 short="--kernels=cipher --seconds=0.005 --runs=1"

@@ -55,6 +55,14 @@ expect 126 "$work" "$work"
 "$tiercel" --version | grep -q '^tiercel [0-9]' || fail '--version'
 "$tiercel" --help | grep -q -- '--dump-filter' || fail '--help'
 
+# all of a program is translated, also into code memory that does not hold it, and nothing runs
+for options in --tier=0 --tier=1 '--tier=1 --code-memory=256K' '--tier=1 --opt=none --block-insns=1'; do
+    # shellcheck disable=SC2086 # several options
+    "$tiercel" $options --translate-only "$hello" >"$work/out" || fail "$options --translate-only"
+    awk '/^guest insns/ { count = $3 } /hello/ { count = 0 } END { exit count < 50000 }' \
+        "$work/out" || fail "$options --translate-only: $(cat "$work/out")"
+done
+
 # every tier says the same
 "$tiercel" --tier=1 "$kernels/huffman" 2 >"$work/expected" || fail 'huffman in tier 1'
 for tier in $(cat "$work/tiers" 2>/dev/null || echo auto 0 1 2); do
