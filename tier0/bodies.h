@@ -438,6 +438,13 @@ BODY(get_counter)
     SLOT(op->d) = vcpu->helper[HELPER_GET_COUNTER](vcpu, (uint64_t)op->imm, 0, 0, 0);
     return NEXT;
 }
+/* word: which helper. */
+BODY(bulk)
+{
+    UNUSED_HERE;
+    SLOT(op->d) = vcpu->helper[WORD](vcpu, SLOT(op->a), SLOT(op->b), SLOT(op->c), 0);
+    return NEXT_WORD;
+}
 
 /* ---- entries and exits ---- */
 

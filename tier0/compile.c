@@ -775,6 +775,14 @@ LOWER(get_counter)
 {
     emit_imm(c, T0_get_counter, destination(c, ref), 0, (int32_t)insn_of(c, ref)->imm);
 }
+LOWER(bulk)
+{
+    const struct ir_insn *insn = insn_of(c, ref);
+    uint16_t a = use(c, insn->a), b = use(c, insn->b), length = use(c, insn->c);
+    struct t0_op *op = emit_word(c, T0_bulk, destination(c, ref), a, HELPER_BULK + insn->imm);
+    op->b = b;
+    op->c = length;
+}
 
 /* ---- exits ---- */
 

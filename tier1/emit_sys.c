@@ -162,6 +162,11 @@ void t1_emit_set_frm(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_call_helper(t, ref, node, HELPER_SET_FRM, 0);
 }
 
+void t1_emit_bulk(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    t1_call_helper(t, ref, node, HELPER_BULK + (enum vcpu_helper_index)node->imm, 0);
+}
+
 void t1_emit_get_counter(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     store_constant(t, argument(0), node->imm);

@@ -174,7 +174,7 @@ static const bool is_slow[IR_OP_COUNT] = {
     [IR_load_reserved] = true, [IR_store_conditional] = true, [IR_amo] = true,
     [IR_fence] = true,         [IR_get_fflags] = true,        [IR_set_fflags] = true,
     [IR_get_frm] = true,       [IR_set_frm] = true,           [IR_get_counter] = true,
-    [IR_fclass] = true,
+    [IR_fclass] = true,        [IR_bulk] = true,
 };
 
 static bool is_quick_block(const struct ir_block *block)

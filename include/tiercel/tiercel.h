@@ -62,6 +62,7 @@ typedef struct tiercel_config {
     FILE *lockstep_file;         /* the report of a difference; NULL: stderr */
     const char *features;        /* techniques switched off or on, as --features; NULL: all on */
     const char *stress;          /* events to force, as --stress, for tests; NULL: none */
+    bool is_without_routines;    /* as --features=-routines, whatever features says */
     uint32_t dump;               /* TIERCEL_DUMP_* */
     uint64_t dump_pc;            /* only blocks that contain this pc; 0: all */
     FILE *dump_file;             /* NULL: stderr */

@@ -14,7 +14,8 @@
     FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \
     FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 3)")                    \
     FEATURE(extension, "a region gets more entries where code keeps coming back (tier 2)")          \
-    FEATURE(counted_polls, "other loops poll every 64 iterations (tier 3)")
+    FEATURE(counted_polls, "other loops poll every 64 iterations (tier 3)")                        \
+    FEATURE(routines, "loops that copy, fill, search or compare memory use wide operations")
 
 enum feature {
 #define FEATURE(name, text) FEATURE_##name,

@@ -166,6 +166,12 @@ static bool apply_stress(struct cli_options *options, const char *value)
     options->config.stress = value;
     return true;
 }
+static bool apply_no_routines(struct cli_options *options, const char *value)
+{
+    (void)value;
+    options->config.is_without_routines = true;
+    return true;
+}
 static bool apply_code_memory(struct cli_options *options, const char *value)
 {
     uint64_t bytes;
@@ -253,6 +259,8 @@ static const struct option_row rows[] = {
     {"--opt", ARGUMENT_NEEDED, apply_opt, "LIST", "optimiser passes: -NAME,+NAME, all, none"},
     {"--features", ARGUMENT_NEEDED, apply_features, "LIST", "techniques: -NAME,+NAME, all, none"},
     {"--stress", ARGUMENT_NEEDED, apply_stress, "LIST[:SEED]", "events to force, for tests"},
+    {"--no-routines", ARGUMENT_NONE, apply_no_routines, NULL,
+     "memory and string loops run as they are (--features=-routines)"},
     {"--code-memory", ARGUMENT_NEEDED, apply_code_memory, "BYTES",
      "limit for generated code (K, M, G); when full, everything is evicted"},
     {"--block-insns", ARGUMENT_NEEDED, apply_block_insns, "N", "guest instructions per block"},

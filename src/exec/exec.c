@@ -60,6 +60,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
         return status;
     }
     exec->options = tier_options_of(exec);
+    exec->has_routines = exec_has(exec, FEATURE_routines) && tb_has_bulk();
     exec->tier[0] = tiers->create_tier0(exec->cache, &exec->options);
     exec->tier[1] = tiers->create_tier1(exec->cache, &exec->options);
     exec->start_time_ns = exec_time_ns();

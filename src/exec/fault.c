@@ -110,6 +110,11 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
         return true;
     if (signal == SIGSEGV && is_write && address < SPACE_SIZE && space_write_fault(space, address))
         return true;
+    const char *host_pc = (const char *)(uintptr_t)registers[REG_RIP];
+    if (host_pc >= tb_bulk_start && host_pc < tb_bulk_end) { /* it ends before this access */
+        registers[REG_RIP] = (greg_t)(uintptr_t)tb_bulk_fault;
+        return true;
+    }
     thread->fault = (struct guest_fault){
         .kind = signal == SIGBUS ? GUEST_FAULT_BUS : GUEST_FAULT_ACCESS,
         .address = address,
@@ -123,7 +128,6 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
         pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
         siglongjmp(thread->tier0_escape, 1);
     }
-    const void *host_pc = (const void *)(uintptr_t)registers[REG_RIP];
     if (!code_contains(thread->exec->cache->memory, host_pc))
         return false;
     const struct tb_code *code = tb_code_at(thread->exec->cache, host_pc);

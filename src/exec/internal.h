@@ -3,6 +3,7 @@
 #define TIERCEL_EXEC_INTERNAL_H
 
 #include "src/exec/exec.h"
+#include "src/opt/routine.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -74,6 +75,16 @@ struct region_trial {
 
 struct lockstep;
 
+enum { ROUTINE_MEMOS = 256 };
+
+/* Whether the loop at a header has a routine, as of a generation of the cache. */
+struct routine_memo {
+    uint64_t header_pc;
+    uint64_t generation;
+    uint32_t mode;
+    bool is_known;
+};
+
 struct exec {
     struct exec_config config;       /* constant (but in lockstep's bisection) */
     struct tb_cache *cache;
@@ -86,6 +97,8 @@ struct exec {
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];
+    bool has_routines;               /* constant */
+    struct routine_memo routine_memos[ROUTINE_MEMOS]; /* under the cache's lock */
     struct compile_queue queue;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
@@ -158,6 +171,13 @@ void dump_region(struct exec *exec, const struct ir_region *region);
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err);
 struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
+
+/* routines.c: makes the block's jump back to the header of a loop lead to the loop's routine, when
+ * there is one. Lock held. */
+void routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block);
+/* The routine of the loop at header_pc as its code is now. */
+struct ir_block *routines_translate(struct exec *exec, struct arena *arena, uint64_t header_pc,
+                                    uint32_t mode);
 
 /* region.c: the region whose entry is tb, of about max_insns guest instructions, in `arena`. Cache
  * lock held (it reads the profile). */

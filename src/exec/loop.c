@@ -64,6 +64,7 @@ static enum os_action handle_trap(struct exec_thread *thread)
 enum os_action loop_handle_pending(struct exec_thread *thread)
 {
     struct exec *exec = thread->exec;
+    thread->vcpu.pc &= ~UINT64_C(1); /* before a routine is before its loop */
     uint32_t bits = atomic_exchange_explicit(&thread->vcpu.pending, 0, memory_order_acquire);
     if (bits & VCPU_PENDING_KICK)
         vcpu_flush_jump_cache(&thread->vcpu);
@@ -127,6 +128,7 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
     case VCPU_EXIT_TRAP:
         return handle_trap(thread);
     case VCPU_EXIT_FAULT:
+        vcpu->pc = thread->fault.pc &= ~UINT64_C(1); /* a routine's are its loop's */
         return exec->config.os_ops->fault(exec->config.os, vcpu, &thread->fault);
     }
     CHECK(false, "generated code left without a reason");

@@ -2,6 +2,8 @@
  * number changes when a field changes its meaning or goes away. */
 #include "src/exec/internal.h"
 
+#include "src/ir/text.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ struct summary {
     uint64_t samples[SAMPLE_COUNT];
     uint64_t sample_total;
     uint64_t indirect_fills;
+    struct bulk_count bulk[IR_BULK_COUNT];
 };
 
 /* Lock held. */
@@ -29,6 +32,10 @@ static struct summary summarise(const struct exec *exec)
             summary.sample_total += count;
         }
         summary.indirect_fills += thread->indirect_fills;
+        for (int i = 0; i < IR_BULK_COUNT; i++) {
+            summary.bulk[i].calls += thread->vcpu.bulk[i].calls;
+            summary.bulk[i].bytes += thread->vcpu.bulk[i].bytes;
+        }
     }
     return summary;
 }
@@ -56,6 +63,17 @@ static void text_tiers(const struct exec *exec, const struct summary *summary, F
     }
 }
 
+static void text_routines(const struct summary *summary, FILE *out)
+{
+    const char *separator = "routines, times (bytes):";
+    for (int i = 0; i < IR_BULK_COUNT; i++) {
+        fprintf(out, "%s %s %" PRIu64 " (%" PRIu64 ")", separator, ir_bulk_name[i],
+                summary->bulk[i].calls, summary->bulk[i].bytes);
+        separator = ",";
+    }
+    fputc('\n', out);
+}
+
 void exec_write_stats_text(struct exec *exec, FILE *out)
 {
     tb_lock(exec->cache);
@@ -75,6 +93,7 @@ void exec_write_stats_text(struct exec *exec, FILE *out)
             ", look-ups %" PRIu64 "\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills);
+    text_routines(&summary, out);
     fprintf(out, "code memory: %zu of %zu bytes used, peak %zu\n",
             cache->memory->code_used + cache->memory->stub_used, cache->memory->code_limit,
             cache->memory->code_peak);
@@ -114,6 +133,15 @@ static void json_tier(const struct exec *exec, const struct summary *summary, in
             stats->failed, tier + 1 < TB_TIER_COUNT ? "," : "");
 }
 
+static void json_routines(const struct summary *summary, FILE *out)
+{
+    fprintf(out, "  \"routines\": {");
+    for (int i = 0; i < IR_BULK_COUNT; i++)
+        fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
+                ir_bulk_name[i], summary->bulk[i].calls, summary->bulk[i].bytes);
+    fprintf(out, "},\n");
+}
+
 static void json_failures(const struct exec *exec, FILE *out)
 {
     fprintf(out, "  \"failures\": [");
@@ -149,6 +177,7 @@ void exec_write_stats_json(struct exec *exec, FILE *out)
             ",\n  \"indirect_lookups\": %" PRIu64 ",\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills);
+    json_routines(&summary, out);
     fprintf(out, "  \"code_memory\": {\"limit\": %zu, \"used\": %zu, \"peak\": %zu},\n",
             cache->memory->code_limit, cache->memory->code_used + cache->memory->stub_used,
             cache->memory->code_peak);

@@ -53,7 +53,7 @@ static void dump_guest(struct exec *exec, FILE *out, const struct ir_block *bloc
             block->guest_length, block->guest_size_bytes);
     for (uint32_t offset = 0; offset < block->guest_size_bytes;) {
         uint8_t bytes[8] = {0};
-        uint64_t pc = block->guest_pc + offset;
+        uint64_t pc = (block->guest_pc & ~UINT64_C(1)) + offset;
         size_t available;
         const uint8_t *code = space_fetch(exec->config.space, pc, &available);
         if (!code)
@@ -99,10 +99,17 @@ static void verify(const struct ir_block *block, const char *after)
 
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
 {
+    if (pc & 1) {
+        struct ir_block *routine = routines_translate(exec, arena, pc - 1, mode);
+        verify(routine, "recognition");
+        return routine;
+    }
     struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
     struct ir_block *block = exec->config.isa->translate(arena, space_fetch, exec->config.space, pc,
                                                          mode, &limits);
     CHECK(block, "a guest instruction does not fit an IR block");
+    if (exec->has_routines)
+        routines_apply(exec, arena, block);
     verify(block, "translation");
     return block;
 }

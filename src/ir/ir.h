@@ -45,6 +45,21 @@ enum ir_amo {
 
 enum ir_counter { IR_COUNTER_CYCLE, IR_COUNTER_TIME, IR_COUNTER_INSTRET };
 
+/* What a bulk operation does with at most c bytes of memory; the result is the number of bytes for
+ * which it did so. That is c, or fewer where a byte cannot be accessed: nothing at or above it has
+ * then been touched (copy_back: at or below it). Bytes are done one after another, as far as
+ * anybody can tell; accesses never fault. */
+enum ir_bulk {
+    IR_BULK_COPY,      /* memory[a + i] := memory[b + i] */
+    IR_BULK_COPY_BACK, /* memory[a - 1 - i] := memory[b - 1 - i] */
+    IR_BULK_FILL,      /* memory[a + i] := byte i modulo 8 of b */
+    IR_BULK_FIND,      /* while memory[a + i] is none of the four low bytes of b */
+    IR_BULK_MATCH,     /* while memory[a + i] = memory[b + i] */
+    IR_BULK_MATCH_Z,   /* while memory[a + i] = memory[b + i] and not 0 */
+    IR_BULK_PROBE,     /* while memory[a + i] can be read */
+    IR_BULK_COUNT
+};
+
 /* What an exit is in the guest's program; a hint for chaining, regions and prediction. After a
  * call the return address is the end of the block (guest_pc + guest_size_bytes). */
 enum ir_branch { IR_BRANCH_JUMP, IR_BRANCH_CALL, IR_BRANCH_RETURN, IR_BRANCH_COUNT };

@@ -204,6 +204,8 @@ static uint64_t read_imm(struct parser *parser, enum ir_imm_kind kind)
         return read_name(parser, ir_amo_name, IR_AMO_COUNT, "atomic operation");
     case IR_IMM_COUNTER:
         return read_name(parser, ir_counter_name, IR_COUNTER_NAMES, "counter");
+    case IR_IMM_BULK:
+        return read_name(parser, ir_bulk_name, IR_BULK_COUNT, "bulk operation");
     }
     return 0;
 }

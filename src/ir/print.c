@@ -39,6 +39,11 @@ const char *const ir_counter_name[IR_COUNTER_NAMES] = {
     [IR_COUNTER_TIME] = "time",
     [IR_COUNTER_INSTRET] = "instret",
 };
+const char *const ir_bulk_name[IR_BULK_COUNT] = {
+    [IR_BULK_COPY] = "copy",   [IR_BULK_COPY_BACK] = "copy_back", [IR_BULK_FILL] = "fill",
+    [IR_BULK_FIND] = "find",   [IR_BULK_MATCH] = "match",         [IR_BULK_MATCH_Z] = "match_z",
+    [IR_BULK_PROBE] = "probe",
+};
 
 enum ir_imm_kind ir_imm_kind(enum ir_op op)
 {
@@ -49,6 +54,7 @@ enum ir_imm_kind ir_imm_kind(enum ir_op op)
         {"_", IR_IMM_NONE},    {"VALUE", IR_IMM_VALUE}, {"REG", IR_IMM_REG},
         {"DISP", IR_IMM_DISP}, {"PC", IR_IMM_PC},       {"RM", IR_IMM_RM},
         {"AMO", IR_IMM_AMO},   {"FENCE", IR_IMM_FENCE}, {"COUNTER", IR_IMM_COUNTER},
+        {"BULK", IR_IMM_BULK},
     };
     unsigned i = 0;
     while (strcmp(kinds[i].name, ir_op_info[op].imm) != 0)
@@ -96,6 +102,9 @@ static void print_imm(FILE *out, enum ir_imm_kind kind, uint64_t imm)
         break;
     case IR_IMM_COUNTER:
         print_name(out, ir_counter_name, IR_COUNTER_NAMES, imm);
+        break;
+    case IR_IMM_BULK:
+        print_name(out, ir_bulk_name, IR_BULK_COUNT, imm);
         break;
     }
 }

@@ -90,8 +90,8 @@ static enum status check_imm(const struct verifier *verifier)
     case IR_IMM_DISP:
         is_good = (int64_t)imm == (int32_t)imm;
         break;
-    case IR_IMM_PC:
-        is_good = imm % 2 == 0;
+    case IR_IMM_PC: /* odd: the routine of the loop at pc - 1 */
+        is_good = imm % 2 == 0 || !ir_op_traps(insn->op);
         break;
     case IR_IMM_FENCE:
         is_good = imm < 256;
@@ -104,6 +104,9 @@ static enum status check_imm(const struct verifier *verifier)
         break;
     case IR_IMM_COUNTER:
         is_good = imm < IR_COUNTER_NAMES;
+        break;
+    case IR_IMM_BULK:
+        is_good = imm < IR_BULK_COUNT;
         break;
     }
     return is_good ? STATUS_OK : REJECT(verifier, "immediate 0x%" PRIx64 " is out of range", imm);

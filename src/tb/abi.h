@@ -59,7 +59,8 @@ enum vcpu_helper_index {
     HELPER_EVAL,        /* ir_eval; desc packs op, type, type of a */
     HELPER_SET_FRM,     /* frm := a, MXCSR follows; returns 1 when the FP mode changed */
     HELPER_GET_COUNTER, /* a is an enum ir_counter */
-    HELPER_COUNT
+    HELPER_BULK,        /* and following, one for each enum ir_bulk: bulk.S */
+    HELPER_COUNT = HELPER_BULK + IR_BULK_COUNT
 };
 static inline uint64_t helper_desc(unsigned op, unsigned type, unsigned type_a, unsigned rm)
 {
@@ -79,6 +80,11 @@ enum vcpu_counter {
     COUNTER_INLINE_CACHE_HITS,
     COUNTER_JUMP_CACHE_HITS,
     COUNTER_COUNT
+};
+
+/* How often a bulk operation served, and how many bytes it did. */
+struct bulk_count {
+    uint64_t calls, bytes;
 };
 
 struct jump_cache_entry {
@@ -129,6 +135,7 @@ struct vcpu {
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
     vcpu_helper *helper[HELPER_COUNT];
+    struct bulk_count bulk[IR_BULK_COUNT]; /* kept whether or not there are statistics */
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
     _Alignas(16) uint64_t float_constant[FLOAT_CONSTANT_COUNT][2]; /* set by vcpu_init */
@@ -149,6 +156,12 @@ void vcpu_set_fcsr(struct vcpu *vcpu, uint32_t fcsr);
  * start. */
 void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base);
 void vcpu_flush_jump_cache(struct vcpu *vcpu);
+
+/* The code of the bulk operations: an access in [tb_bulk_start, tb_bulk_end) that faults goes on at
+ * tb_bulk_fault, with all registers as they are, and the operation ends before it (bulk.S). */
+extern const char tb_bulk_start[], tb_bulk_end[], tb_bulk_fault[];
+/* Whether the host has what bulk.S needs (AVX2, BMI2). */
+bool tb_has_bulk(void);
 
 /* Runs generated code at `entry` until it leaves (src/tb/enter.S). */
 void tb_enter(struct vcpu *vcpu, const void *entry);

@@ -40,6 +40,7 @@
 #define VCPU_OFFSET_HELPER_ARG 576
 #define VCPU_OFFSET_HOST_RSP 608
 #define VCPU_OFFSET_HELPER 656
+#define VCPU_OFFSET_BULK 744
 
 /* The values of enum vcpu_exit that the thunks store. */
 #define VCPU_EXIT_TB_VALUE 0

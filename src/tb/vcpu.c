@@ -19,6 +19,8 @@ _Static_assert(offsetof(struct vcpu, memory_base) == VCPU_OFFSET_MEMORY_BASE, "v
 _Static_assert(offsetof(struct vcpu, helper_arg) == VCPU_OFFSET_HELPER_ARG, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_OFFSET_HOST_RSP, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, helper) == VCPU_OFFSET_HELPER, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, bulk) == VCPU_OFFSET_BULK, "vcpu offset");
+_Static_assert(sizeof(struct bulk_count) == 16, "bulk.S");
 
 static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
     [FLOAT_NAN_F64] = {UINT64_C(0x7ff8) << 48, 0},
@@ -33,6 +35,8 @@ static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
 /* enter.S; not functions to be called from C. */
 extern const char tb_thunk_leave[], tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[],
     tb_thunk_helper[];
+vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
+    tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
 
 static uint64_t helper_fp(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc)
 {
@@ -74,6 +78,11 @@ static uint64_t helper_get_counter(struct vcpu *vcpu, uint64_t a, uint64_t b, ui
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
+}
+
+bool tb_has_bulk(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 }
 
 uint32_t vcpu_fcsr(const struct vcpu *vcpu)
@@ -129,5 +138,12 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->helper[HELPER_EVAL] = helper_eval;
     vcpu->helper[HELPER_SET_FRM] = helper_set_frm;
     vcpu->helper[HELPER_GET_COUNTER] = helper_get_counter;
+    vcpu->helper[HELPER_BULK + IR_BULK_COPY] = tb_bulk_copy;
+    vcpu->helper[HELPER_BULK + IR_BULK_COPY_BACK] = tb_bulk_copy_back;
+    vcpu->helper[HELPER_BULK + IR_BULK_FILL] = tb_bulk_fill;
+    vcpu->helper[HELPER_BULK + IR_BULK_FIND] = tb_bulk_find;
+    vcpu->helper[HELPER_BULK + IR_BULK_MATCH] = tb_bulk_match;
+    vcpu->helper[HELPER_BULK + IR_BULK_MATCH_Z] = tb_bulk_match_z;
+    vcpu->helper[HELPER_BULK + IR_BULK_PROBE] = tb_bulk_probe;
     vcpu->jump_cache[0].pc = 1;
 }

@@ -170,7 +170,7 @@ static const struct {
     {HEADER "v0 = const.i64 0x1\nv1 = const.i16 0x1\nstore v0, v1, u32@0, +0\n" END,
      "an access of 32"},
     {HEADER "v0 = const.i64 0x1\nv1 = amo.i64 v0, v0, u16@0, add\n" END, "an access of 16 bits"},
-    {HEADER "exit_direct jump, 0x1001\n", "immediate 0x1001 is out of range"},
+    {HEADER "exit_trap ecall, 0x1001\n", "immediate 0x1001 is out of range"},
     {HEADER "exit_trap none, 0x1000\n", "0 is no kind of trap"},
 };
 /* clang-format on */
