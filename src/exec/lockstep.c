@@ -55,11 +55,13 @@ enum status lockstep_parse(const char *text, struct lockstep_pair *ret_pair, str
     return STATUS_OK;
 }
 
+/* Without routines: they do as many iterations as the host's pages allow, which differs between the
+ * two runs of a step, and count no instructions. */
 void lockstep_configure(struct exec_config *config)
 {
     bool is_region = config->lockstep.candidate >= TB_TIER_2;
-    config->features &=
-        ~(1u << FEATURE_chaining | 1u << FEATURE_inline_cache | 1u << FEATURE_jump_cache);
+    config->features &= ~(1u << FEATURE_chaining | 1u << FEATURE_inline_cache |
+                          1u << FEATURE_jump_cache | 1u << FEATURE_routines);
     config->jit_threads = 0;
     config->is_counting = true;
     config->threshold[TB_TIER_1] = 0;
