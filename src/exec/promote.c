@@ -189,11 +189,6 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .trial = exec->region_trial ? exec->region_trial->pipeline : NULL,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
     };
-    for (uint32_t i = 0; i < region->length; i++) {
-        const struct ir_block *block = region->nodes[i].block;
-        if (block->guest_size_bytes)
-            space_watch(exec->config.space, block->guest_pc, block->guest_size_bytes);
-    }
     dump_region(exec, region);
     cover(exec, job);
     return job;

@@ -97,6 +97,14 @@ static void verify(const struct ir_block *block, const char *after)
 }
 #endif
 
+/* A page is watched before it is read: bytes that another thread changes meanwhile are then known
+ * to be stale. */
+static const uint8_t *fetch(void *context, uint64_t pc, size_t *ret_available_bytes)
+{
+    space_watch(context, pc, 1);
+    return space_fetch(context, pc, ret_available_bytes);
+}
+
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
 {
     if (pc & 1) {
@@ -105,7 +113,7 @@ struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t p
         return routine;
     }
     struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
-    struct ir_block *block = exec->config.isa->translate(arena, space_fetch, exec->config.space, pc,
+    struct ir_block *block = exec->config.isa->translate(arena, fetch, exec->config.space, pc,
                                                          mode, &limits);
     CHECK(block, "a guest instruction does not fit an IR block");
     if (exec->has_routines)
@@ -235,8 +243,6 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (status != STATUS_OK)
         return status;
-    if (block->guest_size_bytes)
-        space_watch(exec->config.space, tb->pc, block->guest_size_bytes);
     mark_callee(exec, block);
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;

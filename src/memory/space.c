@@ -139,7 +139,21 @@ static bool unwatch_pages(struct space *space, uint64_t first, uint64_t last)
     return found != 0;
 }
 
-/* Gives the host the guest's permissions on every mapped page of [start, end). */
+/* Gives the host the guest's permissions on the pages of [from, to), save those that are watched
+ * again by now: another thread has translated from them meanwhile. Lock held. */
+static void restore_unwatched(struct space *space, uint64_t from, uint64_t to, int prot)
+{
+    while (from < to) {
+        uint64_t end = from;
+        while (end < to && !is_watched(space, end / SPACE_PAGE))
+            end += SPACE_PAGE;
+        if (end > from)
+            mprotect(space->base + from, end - from, host_prot(prot));
+        from = end + SPACE_PAGE;
+    }
+}
+
+/* The same on every mapped page of [start, end). */
 static void restore_host_prot(struct space *space, uint64_t start, uint64_t end)
 {
     for (size_t i = mapping_first_after(&space->table, start);
@@ -148,7 +162,7 @@ static void restore_host_prot(struct space *space, uint64_t start, uint64_t end)
         uint64_t from = mapping->start > start ? mapping->start : start;
         uint64_t to = mapping->end < end ? mapping->end : end;
         if (mapping->prot & SPACE_WRITE)
-            mprotect(space->base + from, to - from, host_prot(mapping->prot));
+            restore_unwatched(space, from, to, mapping->prot);
     }
 }
 

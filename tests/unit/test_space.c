@@ -300,6 +300,28 @@ START_TEST(watched_page_is_released_by_a_store)
 }
 END_TEST
 
+/* As when another thread translates from the page while the store is being let through. */
+static void listen_and_watch(void *context, uint64_t addr, uint64_t size_bytes)
+{
+    listen(context, addr, size_bytes);
+    space_watch(space, addr, size_bytes);
+}
+
+START_TEST(page_that_is_watched_again_stays_protected)
+{
+    heard.count = 0;
+    uint64_t at = map(0x100000, 4, RW | SPACE_EXEC, ANON);
+    space_set_listener(space, listen_and_watch, &heard);
+    space_watch(space, at + 0x1000, 1);
+    ck_assert(space_write_fault(space, at + 0x1004));
+    ck_assert(!can_access(at + 0x1004, true));
+    space_set_listener(space, listen, &heard);
+    ck_assert(space_write_fault(space, at + 0x1004));
+    ck_assert(can_access(at + 0x1004, true));
+    ck_assert_uint_eq(heard.count, 2);
+}
+END_TEST
+
 START_TEST(watched_pages_are_released_by_calls)
 {
     heard.count = 0;
@@ -457,6 +479,7 @@ int main(void)
     tcase_add_test(group, mremap_of_an_area_the_host_splits);
     tcase_add_test(group, program_break);
     tcase_add_test(group, watched_page_is_released_by_a_store);
+    tcase_add_test(group, page_that_is_watched_again_stays_protected);
     tcase_add_test(group, watched_pages_are_released_by_calls);
     tcase_add_test(group, pages_that_are_not_mapped_can_be_watched);
     tcase_add_test(group, pointers_strings_fetch);
