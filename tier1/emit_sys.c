@@ -66,7 +66,7 @@ static void call_thunk(struct t1 *t, enum vcpu_helper_index index)
 {
     t1_spill_for_call(t);
     x64_mov_ri(&t->x, X64_RAX, index);
-    x64_call_mem(&t->x, T1_VCPU(thunk_helper));
+    x64_call_mem(&t->x, index < HELPER_BULK ? T1_VCPU(thunk_helper) : T1_VCPU(thunk_bulk));
 }
 
 /* The call's result, in RAX, becomes ref's value. */
@@ -164,7 +164,10 @@ void t1_emit_set_frm(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 void t1_emit_bulk(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    t1_call_helper(t, ref, node, HELPER_BULK + (enum vcpu_helper_index)node->imm, 0);
+    for (unsigned k = 0; k < node->count; k++)
+        store_argument(t, k, node->operand[k], IR_I64);
+    call_thunk(t, HELPER_BULK + (enum vcpu_helper_index)node->imm);
+    bind_call_result(t, ref, node);
 }
 
 void t1_emit_get_counter(struct t1 *t, ir_ref ref, const struct t1_node *node)

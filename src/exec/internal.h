@@ -75,7 +75,7 @@ struct region_trial {
 
 struct lockstep;
 
-enum { ROUTINE_MEMOS = 256 };
+enum { ROUTINE_MEMOS = 256, ROUTINE_WATCH = 64 };
 
 /* Whether the loop at a header has a routine, as of a generation of the cache. */
 struct routine_memo {
@@ -162,7 +162,10 @@ void lockstep_note_region(struct lockstep *lockstep, const struct ir_region *reg
  * the cache when it is full. */
 struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
                         struct error *err);
-/* IR of the block at pc in `arena`, and the same after the configured passes. */
+/* The block as the guest's translator gives it, or the routine at an odd pc. */
+struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc,
+                                 uint32_t mode);
+/* IR of the block at pc in `arena`, jumps to routines included, and the same after the configured passes. */
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode);
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* Prints the region's nodes when dumps are on. */
@@ -173,8 +176,14 @@ struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_by
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 
 /* routines.c: makes the block's jump back to the header of a loop lead to the loop's routine, when
- * there is one. Lock held. */
-void routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block);
+ * there is one. True when it was changed. Lock held. */
+bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block);
+/* The same for a TB that is about to be compiled for tier 1: it is watched first, to see whether its
+ * loop runs often enough to be looked at. Its heat is then to be ROUTINE_WATCH. Lock held. */
+void routines_watch(struct exec *exec, struct arena *arena, struct tb *tb, struct ir_block *block);
+/* The heat of a watched TB has run out: it is compiled once more where that makes a difference. No
+ * lock held. */
+void routines_settle(struct exec_thread *thread, struct tb *tb);
 /* The routine of the loop at header_pc as its code is now. */
 struct ir_block *routines_translate(struct exec *exec, struct arena *arena, uint64_t header_pc,
                                     uint32_t mode);

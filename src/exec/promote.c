@@ -466,7 +466,10 @@ void promote_tb(struct exec_thread *thread, struct tb *tb)
         promote_to_tier1(thread, tb);
         break;
     case TB_TIER_1:
-        promote_to_region(thread, tb, TB_TIER_2);
+        if (tb->is_watched)
+            routines_settle(thread, tb);
+        else
+            promote_to_region(thread, tb, TB_TIER_2);
         break;
     case TB_TIER_2:
         promote_to_region(thread, tb, TB_TIER_3);

@@ -63,6 +63,8 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
 {
     int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
     int32_t initial = promote_initial_heat(exec, TB_TIER_1);
+    if (tb->is_watched && heat <= ROUTINE_WATCH)
+        initial = ROUTINE_WATCH;
     return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
 }
 

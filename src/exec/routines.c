@@ -100,10 +100,49 @@ static bool has_routine(struct exec *exec, struct arena *arena, uint64_t header_
     return memo->is_known;
 }
 
-void routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block)
+bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block)
 {
     uint64_t header_pc;
-    if (routine_find_header(block, MAX_LOOP_BYTES, &header_pc) &&
-        has_routine(exec, arena, header_pc, block->mode))
-        routine_redirect(block, header_pc);
+    if (!routine_find_header(block, MAX_LOOP_BYTES, &header_pc) ||
+        !has_routine(exec, arena, header_pc, block->mode))
+        return false;
+    routine_redirect(block, header_pc);
+    return true;
+}
+
+/* ---- in tier 1, loops that run often ---- */
+
+/* Is the heat that tier 1 counts down ours to use, and would we see much of it? */
+static bool can_watch(const struct exec *exec)
+{
+    bool is_counting = exec->options.is_counting_heat;
+    return exec->config.mode == EXEC_TIER1
+               ? !is_counting
+               : is_counting && promote_initial_heat(exec, TB_TIER_1) > 4 * ROUTINE_WATCH;
+}
+
+void routines_watch(struct exec *exec, struct arena *arena, struct tb *tb, struct ir_block *block)
+{
+    uint64_t header_pc;
+    if (tb->has_been_watched || !can_watch(exec))
+        routines_apply(exec, arena, block);
+    else
+        tb->is_watched = routine_find_header(block, MAX_LOOP_BYTES, &header_pc);
+}
+
+void routines_settle(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    struct error err;
+    tb_lock(exec->cache);
+    tb->is_watched = false;
+    tb->has_been_watched = true;
+    arena_reset(&thread->arena);
+    bool is_changed = routines_apply(exec, &thread->arena,
+                                     translate_plain(exec, &thread->arena, tb->pc, tb->mode));
+    bool is_counted = exec->options.is_counting_heat; /* else the code must cease to count */
+    if ((!is_changed && is_counted) || translate_to_tier1(thread, tb, &err) != STATUS_OK)
+        atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1) - ROUTINE_WATCH,
+                              memory_order_relaxed);
+    tb_unlock(exec->cache);
 }

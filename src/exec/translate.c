@@ -105,20 +105,23 @@ static const uint8_t *fetch(void *context, uint64_t pc, size_t *ret_available_by
     return space_fetch(context, pc, ret_available_bytes);
 }
 
+struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
+{
+    struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
+    struct ir_block *block =
+        pc & 1
+            ? routines_translate(exec, arena, pc - 1, mode)
+            : exec->config.isa->translate(arena, fetch, exec->config.space, pc, mode, &limits);
+    CHECK(block, "a guest instruction does not fit an IR block");
+    verify(block, "translation");
+    return block;
+}
+
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
 {
-    if (pc & 1) {
-        struct ir_block *routine = routines_translate(exec, arena, pc - 1, mode);
-        verify(routine, "recognition");
-        return routine;
-    }
-    struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
-    struct ir_block *block = exec->config.isa->translate(arena, fetch, exec->config.space, pc,
-                                                         mode, &limits);
-    CHECK(block, "a guest instruction does not fit an IR block");
-    if (exec->has_routines)
-        routines_apply(exec, arena, block);
-    verify(block, "translation");
+    struct ir_block *block = translate_plain(exec, arena, pc, mode);
+    if (exec->has_routines && routines_apply(exec, arena, block))
+        verify(block, "a routine was found");
     return block;
 }
 
@@ -141,12 +144,17 @@ static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
     *ticks = now;
 }
 
-/* Translates for a TB, with the dumps that were asked for. */
-static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, uint64_t pc,
-                                          uint32_t mode)
+/* Translates for a TB in tier 0 or 1, with the dumps that were asked for. */
+static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, struct tb *tb,
+                                          enum tb_tier level)
 {
+    uint64_t pc = tb->pc;
     uint64_t ticks = exec_ticks();
-    struct ir_block *block = translate_ir(exec, arena, pc, mode);
+    struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
+    if (exec->has_routines && level == TB_TIER_1)
+        routines_watch(exec, arena, tb, block);
+    else if (exec->has_routines)
+        routines_apply(exec, arena, block);
     end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
         FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, pc, block->guest_size_bytes);
@@ -225,7 +233,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     struct exec *exec = thread->exec;
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     arena_reset(&thread->arena);
-    struct ir_block *block = translate_dumping(exec, &thread->arena, tb->pc, tb->mode);
+    struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level);
     struct tier_job job = {
         .cache = exec->cache,
         .tb = tb,
@@ -237,7 +245,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         job.dump = dump_for(exec, tb->pc, block->guest_size_bytes);
     tb->guest_size_bytes = (uint16_t)block->guest_size_bytes;
     tb->guest_length = (uint16_t)block->guest_length;
-    atomic_store_explicit(&tb->heat, promote_initial_heat(exec, level), memory_order_relaxed);
+    atomic_store_explicit(&tb->heat,
+                          tb->is_watched ? ROUTINE_WATCH : promote_initial_heat(exec, level),
+                          memory_order_relaxed);
     uint64_t ticks = exec_ticks();
     enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
     end_stage(exec, EXEC_STAGE_COMPILE, &ticks);

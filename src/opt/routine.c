@@ -55,7 +55,7 @@ bool routine_find_header(const struct ir_block *block, uint32_t max_bytes, uint6
 {
     const struct ir_insn *last = &block->insns[block->length - 1];
     const struct ir_insn *conditional = conditional_exit(block);
-    if (last->op != IR_exit_direct)
+    if (last->op != IR_exit_direct || block->guest_pc & 1)
         return false;
     if (conditional && is_near_before(block, conditional->imm, max_bytes))
         *ret_pc = conditional->imm;

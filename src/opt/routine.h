@@ -21,7 +21,7 @@ struct ir_block *routine_trace(struct arena *arena, const struct ir_block *const
  * not recognised. Its guest extent is the iteration's. */
 struct ir_block *routine_make(struct arena *arena, const struct ir_block *iteration);
 
-/* The header of the loop that the block may be the end of, by its own exits: the pc it can go back
+/* The header of the loop that the block, no routine itself, may be the end of, by its own exits: the pc it can go back
  * to, at most max_bytes away. False when there is none or the block does what no routine does. */
 bool routine_find_header(const struct ir_block *block, uint32_t max_bytes, uint64_t *ret_pc);
 /* Whether a block may be part of a recognised loop. */

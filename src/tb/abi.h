@@ -134,6 +134,7 @@ struct vcpu {
     const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
+    const void *thunk_bulk;      /* the same for helpers from HELPER_BULK on: keeps XMM0-7 too */
     vcpu_helper *helper[HELPER_COUNT];
     struct bulk_count bulk[IR_BULK_COUNT]; /* kept whether or not there are statistics */
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */

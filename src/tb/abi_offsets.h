@@ -39,8 +39,8 @@
 #define VCPU_OFFSET_MEMORY_BASE 552
 #define VCPU_OFFSET_HELPER_ARG 576
 #define VCPU_OFFSET_HOST_RSP 608
-#define VCPU_OFFSET_HELPER 656
-#define VCPU_OFFSET_BULK 744
+#define VCPU_OFFSET_HELPER 664
+#define VCPU_OFFSET_BULK 752
 
 /* The values of enum vcpu_exit that the thunks store. */
 #define VCPU_EXIT_TB_VALUE 0

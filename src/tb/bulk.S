@@ -4,7 +4,8 @@
  * page: within the pages at hand no access can fault but the first, so that when one faults
  * everything before it is done and nothing after it. RAX counts the bytes that are done; the
  * SIGSEGV handler lets a faulting operation go on at tb_bulk_fault, which returns them. For that
- * they are leaf functions that use no stack. They need AVX2 and BMI2. */
+ * they are leaf functions that use no stack. The low halves of XMM0 to XMM7 are kept, for
+ * tb_thunk_bulk. They need AVX2 and BMI2. */
 #include "src/tb/abi_offsets.h"
 
 #define PAGE 4096
@@ -112,18 +113,18 @@ bulk_found:
     cmpq $128, %rdi
     jb .Lcopy_32
     .irp offset, 0, 32, 64, 96
-    vmovdqu \offset(%rdx,%rax), %ymm0
-    vmovdqu %ymm0, \offset(%rsi,%rax)
+    vmovdqu \offset(%rdx,%rax), %ymm8
+    vmovdqu %ymm8, \offset(%rsi,%rax)
     .endr
     advance 128
     jmp .Lcopy_128
 .Lcopy_32:
     cmpq $32, %rdi
     jb .Lcopy_rest
-    copy_up 32, vmovdqu, %ymm0
+    copy_up 32, vmovdqu, %ymm8
     jmp .Lcopy_32
 .Lcopy_rest:
-    copy_up_if 16, vmovdqu, %xmm0
+    copy_up_if 16, vmovdqu, %xmm8
     copy_up_if 8, movq, %r10
     copy_up_if 4, movl, %r10d
     copy_up_if 2, movw, %r10w
@@ -190,10 +191,10 @@ bulk_found:
 .Lback_32:
     cmpq $32, %rdi
     jb .Lback_rest
-    copy_down 32, vmovdqu, %ymm0
+    copy_down 32, vmovdqu, %ymm8
     jmp .Lback_32
 .Lback_rest:
-    copy_down_if 16, vmovdqu, %xmm0
+    copy_down_if 16, vmovdqu, %xmm8
     copy_down_if 8, movq, %r10
     copy_down_if 4, movl, %r10d
     copy_down_if 2, movw, %r10w
@@ -211,8 +212,8 @@ bulk_found:
     begin fill, 2
 .Lfill_page:
     left
-    vmovq %rdx, %xmm0
-    vpbroadcastq %xmm0, %ymm0
+    vmovq %rdx, %xmm8
+    vpbroadcastq %xmm8, %ymm8
     leal (%rsi,%rax), %r10d
     andl $PAGE - 1, %r10d
     movl $PAGE, %edi
@@ -222,14 +223,14 @@ bulk_found:
     cmpq $128, %rdi
     jb .Lfill_32
     .irp offset, 0, 32, 64, 96
-    vmovdqu %ymm0, \offset(%rsi,%rax)
+    vmovdqu %ymm8, \offset(%rsi,%rax)
     .endr
     advance 128
     jmp .Lfill_128
 .Lfill_32:
     cmpq $32, %rdi
     jb .Lfill_8
-    vmovdqu %ymm0, (%rsi,%rax)
+    vmovdqu %ymm8, (%rsi,%rax)
     advance 32
     jmp .Lfill_32
 .Lfill_8:
@@ -247,29 +248,29 @@ bulk_found:
     jmp .Lfill_byte
     end fill
 
-/* ---- find: YMM4 to YMM7 hold the four bytes ---- */
+/* ---- find: YMM12 to YMM15 hold the four bytes ---- */
 
 /* \result := 0xff where memory at offset(R10) is one of the four. */
     .macro find_in offset, result
-    vmovdqu \offset(%r10), %ymm0
-    vpcmpeqb %ymm4, %ymm0, \result
-    vpcmpeqb %ymm5, %ymm0, %ymm1
-    vpcmpeqb %ymm6, %ymm0, %ymm2
-    vpcmpeqb %ymm7, %ymm0, %ymm3
-    vpor %ymm1, \result, \result
-    vpor %ymm2, %ymm3, %ymm3
-    vpor %ymm3, \result, \result
+    vmovdqu \offset(%r10), %ymm8
+    vpcmpeqb %ymm12, %ymm8, \result
+    vpcmpeqb %ymm13, %ymm8, %ymm9
+    vpor %ymm9, \result, \result
+    vpcmpeqb %ymm14, %ymm8, %ymm9
+    vpcmpeqb %ymm15, %ymm8, %ymm8
+    vpor %ymm9, %ymm8, %ymm8
+    vpor %ymm8, \result, \result
     .endm
 
     begin find, 3
-    vmovd %edx, %xmm0
-    vpbroadcastb %xmm0, %ymm4
-    vpsrld $8, %xmm0, %xmm1
-    vpbroadcastb %xmm1, %ymm5
-    vpsrld $16, %xmm0, %xmm2
-    vpbroadcastb %xmm2, %ymm6
-    vpsrld $24, %xmm0, %xmm3
-    vpbroadcastb %xmm3, %ymm7
+    vmovd %edx, %xmm8
+    vpbroadcastb %xmm8, %ymm12
+    vpsrld $8, %xmm8, %xmm9
+    vpbroadcastb %xmm9, %ymm13
+    vpsrld $16, %xmm8, %xmm10
+    vpbroadcastb %xmm10, %ymm14
+    vpsrld $24, %xmm8, %xmm11
+    vpbroadcastb %xmm11, %ymm15
 .Lfind_page:
     left
     leaq (%rsi,%rax), %r10
@@ -283,13 +284,13 @@ bulk_found:
     cmpq $128, %rdi
     jb .Lfind_32
 .Lfind_128:
-    find_in 0, %ymm8
-    find_in 32, %ymm9
-    find_in 64, %ymm10
-    find_in 96, %ymm11
-    vpor %ymm8, %ymm9, %ymm9
+    find_in 0, %ymm10
+    find_in 32, %ymm11
     vpor %ymm10, %ymm11, %ymm11
-    vpor %ymm9, %ymm11, %ymm11
+    find_in 64, %ymm10
+    vpor %ymm10, %ymm11, %ymm11
+    find_in 96, %ymm10
+    vpor %ymm10, %ymm11, %ymm11
     vptest %ymm11, %ymm11
     jnz .Lfind_32
     addq $128, %r10
@@ -298,8 +299,8 @@ bulk_found:
     jae .Lfind_128
     jmp .Lfind_page
 .Lfind_32:
-    find_in 0, %ymm8
-    vpmovmskb %ymm8, %r11d
+    find_in 0, %ymm10
+    vpmovmskb %ymm10, %r11d
     testl %r11d, %r11d
     jnz bulk_found
     addq $32, %rax
@@ -309,8 +310,8 @@ bulk_found:
     movl $32, %r8d
     subl %edi, %r8d
     subq %r8, %r10
-    find_in 0, %ymm8
-    vpmovmskb %ymm8, %r11d
+    find_in 0, %ymm10
+    vpmovmskb %ymm10, %r11d
     shrxl %r8d, %r11d, %r11d
     testl %r11d, %r11d
     jnz bulk_found
@@ -322,23 +323,23 @@ bulk_found:
 
 /* \result := 0 where memory at the two places differs or (match_z) is 0, else any other number. */
     .macro match_in offset, index, result, is_z
-    vmovdqu \offset(%rsi,\index), %ymm0
-    vpcmpeqb \offset(%rdx,\index), %ymm0, \result
+    vmovdqu \offset(%rsi,\index), %ymm8
+    vpcmpeqb \offset(%rdx,\index), %ymm8, \result
     .if \is_z
-    vpminub %ymm0, \result, \result
+    vpminub %ymm8, \result, \result
     .endif
     .endm
-/* R11D := the bytes at which the match ends; YMM7 is 0. */
+/* R11D := the bytes at which the match ends; YMM15 is 0. */
     .macro match_mask index, is_z
-    match_in 0, \index, %ymm1, \is_z
-    vpcmpeqb %ymm7, %ymm1, %ymm1
-    vpmovmskb %ymm1, %r11d
+    match_in 0, \index, %ymm9, \is_z
+    vpcmpeqb %ymm15, %ymm9, %ymm9
+    vpmovmskb %ymm9, %r11d
     .endm
 
     .macro match name, kind, is_z
     begin \name, \kind
     addq %r8, %rdx
-    vpxor %xmm7, %xmm7, %xmm7
+    vpxor %xmm15, %xmm15, %xmm15
 .Lpage\@:
     left
     room_of_both
@@ -348,15 +349,15 @@ bulk_found:
     cmpq $128, %rdi
     jb .Lone\@
 .Lmany\@:
-    match_in 0, %rax, %ymm1, \is_z
-    match_in 32, %rax, %ymm2, \is_z
-    match_in 64, %rax, %ymm3, \is_z
-    match_in 96, %rax, %ymm4, \is_z
-    vpminub %ymm1, %ymm2, %ymm2
-    vpminub %ymm3, %ymm4, %ymm4
-    vpminub %ymm2, %ymm4, %ymm4
-    vpcmpeqb %ymm7, %ymm4, %ymm4
-    vptest %ymm4, %ymm4
+    match_in 0, %rax, %ymm9, \is_z
+    match_in 32, %rax, %ymm10, \is_z
+    match_in 64, %rax, %ymm11, \is_z
+    match_in 96, %rax, %ymm12, \is_z
+    vpminub %ymm9, %ymm10, %ymm10
+    vpminub %ymm11, %ymm12, %ymm12
+    vpminub %ymm10, %ymm12, %ymm12
+    vpcmpeqb %ymm15, %ymm12, %ymm12
+    vptest %ymm12, %ymm12
     jnz .Lone\@
     advance 128
     cmpq $128, %rdi

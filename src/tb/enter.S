@@ -165,4 +165,22 @@ tb_thunk_helper:
     .cfi_endproc
     .size tb_thunk_helper, . - tb_thunk_helper
 
+/* The same for the bulk operations, which leave XMM0-7 alone. */
+    .globl tb_thunk_bulk
+    .hidden tb_thunk_bulk
+    .type tb_thunk_bulk, @function
+    .balign 16
+tb_thunk_bulk:
+    .cfi_startproc
+    TB_PINNED(STORE_CLOBBERED)
+    movq %r12, %rdi
+    movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
+    movq VCPU_OFFSET_HELPER_ARG + 8(%r12), %rdx
+    movq VCPU_OFFSET_HELPER_ARG + 16(%r12), %rcx
+    callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
+    TB_PINNED(LOAD_CLOBBERED)
+    retq
+    .cfi_endproc
+    .size tb_thunk_bulk, . - tb_thunk_bulk
+
     .section .note.GNU-stack, "", @progbits
