@@ -242,7 +242,7 @@ static const struct option_row rows[] = {
     {"--tier", ARGUMENT_NEEDED, apply_tier, "auto|0|1|2", "promote by heat, or one tier alone"},
     {"--t1", ARGUMENT_NEEDED, apply_t1, "N", "executions in tier 0 before tier 1 (0: at once)"},
     {"--t2", ARGUMENT_NEEDED, apply_t2, "N", "executions in tier 1 before tier 2"},
-    {"--t3", ARGUMENT_NEEDED, apply_t3, "N", "polls in tier 2 before tier 3"},
+    {"--t3", ARGUMENT_NEEDED, apply_t3, "N", "polls in tier 2 before tier 3 (10N without vector loops)"},
     {"--jit-threads", ARGUMENT_NEEDED, apply_jit_threads, "N",
      "compile threads; 0 compiles on the guest's thread"},
     {"--deterministic", ARGUMENT_NONE, apply_deterministic, NULL,
