@@ -141,6 +141,8 @@ static enum status check_config(const tiercel_config *config, struct error *err)
                          MAX_BLOCK_INSNS);
     if (config->max_region_insns < 1)
         return error_set(err, STATUS_BAD_OPTION, "region size must be at least 1 instruction");
+    if (config->lockstep && config->fp != TIERCEL_FP_EXACT)
+        return error_set(err, STATUS_BAD_OPTION, "lockstep compares flags: it needs exact floating point");
     if (config->jit_threads > 64)
         return error_set(err, STATUS_BAD_OPTION, "at most 64 compile threads are possible");
     return STATUS_OK;
@@ -168,6 +170,7 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
         .threshold = {0, config->threshold[1], config->threshold[2], config->threshold[3]},
         .jit_threads = config->is_deterministic ? 0 : config->jit_threads,
         .is_counting = config->is_counting,
+        .is_fp_adaptive = config->fp == TIERCEL_FP_ADAPTIVE,
         .code_limit_bytes = config->code_memory_bytes,
         .max_block_insns = config->max_block_insns,
         .max_region_insns = config->max_region_insns,

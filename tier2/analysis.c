@@ -52,7 +52,8 @@ static void solve_liveness(const struct ir_region *region, struct region_facts *
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = region->length; i-- > 0;) {
-            uint64_t live = live_before(facts, &region->nodes[i], 0);
+            uint64_t live = facts->nodes[i].is_foreign ? UINT64_MAX
+                                                       : live_before(facts, &region->nodes[i], 0);
             changed |= live != facts->nodes[i].live_in;
             facts->nodes[i].live_in = live;
         }
@@ -277,15 +278,17 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
 /* ---- entry point ---- */
 
 /* What makes chunked loops of one block easier to vectorise. */
-static void examine_single_loops(const struct ir_region *region, bool has_fma,
-                                 struct arena *arena, struct region_facts *facts)
+static void examine_single_loops(const struct ir_region *region,
+                                 const struct analysis_options *options, struct arena *arena,
+                                 struct region_facts *facts)
 {
     for (uint32_t i = 0; i < region->length; i++) {
         struct node_facts *node = &facts->nodes[i];
         const struct ir_block *block = region->nodes[i].block;
         if (!node->is_chunked || !node->is_single)
             continue;
-        node->is_plain_float = block_is_plain_float(block, node, has_fma, arena);
+        node->is_plain_float = !options->is_flagless &&
+                               block_is_plain_float(block, node, options->has_fma, arena);
         block_find_stride(block, node->written, &node->stride);
     }
 }
@@ -320,6 +323,12 @@ static void mark_entries(const struct ir_region *region, struct region_facts *fa
         facts->nodes[first->edges[i].node].is_entry = true;
 }
 
+static void mark_foreign(const struct ir_region *region, struct region_facts *facts)
+{
+    for (uint32_t i = 0; i < region->length; i++)
+        facts->nodes[i].is_foreign = ir_uses_flags(region->nodes[i].block);
+}
+
 static void scan_blocks(const struct ir_region *region, struct region_facts *facts)
 {
     for (uint32_t i = 0; i < region->length; i++) {
@@ -345,12 +354,14 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
     };
     scan_blocks(region, ret_facts);
     mark_entries(region, ret_facts);
+    if (options->is_flagless)
+        mark_foreign(region, ret_facts);
     region_find_loops(region, options->is_polling_chunked, arena, ret_facts->nodes);
     if (options->is_precise)
         make_all_live(region, ret_facts);
     else
         solve_liveness(region, ret_facts);
-    examine_single_loops(region, options->has_fma, arena, ret_facts);
+    examine_single_loops(region, options, arena, ret_facts);
     struct forward_state state = {
         .region = region,
         .facts = ret_facts,

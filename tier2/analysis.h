@@ -34,6 +34,7 @@ struct node_facts {
     bool is_vector_like;   /* header of a short loop of one node: vectorising may pay */
     bool is_single;        /* the header's innermost loop is the node itself */
     struct loop_stride stride; /* of a chunked single loop */
+    bool is_foreign;       /* not lowered: it uses flags in a flagless region */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };
 
@@ -49,6 +50,7 @@ struct analysis_options {
     bool is_polling_chunked;
     bool is_precise; /* everything is live everywhere */
     bool has_fma;    /* of the host */
+    bool is_flagless; /* tier_job */
 };
 
 /* Fills *ret_facts; everything lies in the arena. */

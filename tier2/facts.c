@@ -245,16 +245,28 @@ static void mark_seen(const struct ir_insn *insn, const struct value_facts *self
         values[insn->c].is_seen = true;
 }
 
+static void mark_muted(const struct ir_block *block, struct value_facts *values)
+{
+    for (uint32_t i = 0; i < block->length; i++) {
+        if (block->insns[i].op != IR_set_fflags)
+            continue;
+        ir_ref get = ir_flags_restored_by(block, (ir_ref)i);
+        for (uint32_t j = get; get != IR_NONE && j <= i; j++)
+            values[j].is_muted = true;
+    }
+}
+
 void block_find_facts(const struct ir_block *block, const struct reg_facts *regs_in,
                       struct value_facts *values)
 {
     struct reg_facts regs = *regs_in;
     for (uint32_t i = 0; i < block->length; i++) {
-        values[i].is_seen = false;
+        values[i].is_seen = values[i].is_muted = false;
         value_facts_find(block, (ir_ref)i, &regs, values);
         if (block->insns[i].op == IR_set_reg)
             reg_facts_after_set(block, &block->insns[i], values, &regs);
     }
+    mark_muted(block, values);
     for (uint32_t i = block->length; i-- > 0;)
         mark_seen(&block->insns[i], &values[i], values);
 }

@@ -14,6 +14,7 @@ struct value_facts {
     bool is_narrow;
     bool is_arithmetic;
     bool is_unclean;
+    bool is_muted; /* a comparison that is to raise no flags; a set_fflags that changes nothing then */
     bool is_seen; /* its bits matter to a user, even when it is a NaN */
 };
 
@@ -45,13 +46,13 @@ static inline bool reg_facts_equal(const struct reg_facts *a, const struct reg_f
            a->arithmetic_narrow == b->arithmetic_narrow && a->unclean == b->unclean;
 }
 
-/* Facts of one instruction's value from those of the ones before; is_seen stays. */
+/* Facts of one instruction's value from those of the ones before; is_seen and is_muted stay. */
 void value_facts_find(const struct ir_block *block, ir_ref ref, const struct reg_facts *regs,
                       struct value_facts *values);
 /* The registers after the set_reg `insn`. */
 void reg_facts_after_set(const struct ir_block *block, const struct ir_insn *insn,
                          const struct value_facts *values, struct reg_facts *regs);
-/* Facts of all values, is_seen too; the array has one entry per instruction. */
+/* Facts of all values, is_seen and is_muted too; the array has one entry per instruction. */
 void block_find_facts(const struct ir_block *block, const struct reg_facts *regs_in,
                       struct value_facts *values);
 

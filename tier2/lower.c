@@ -234,8 +234,9 @@ void lower_clean(struct lowering *lower, ir_ref ref)
         return;
     lower->value_facts[ref].is_unclean = false;
     LLVMValueRef raw = value->narrow ? value->narrow : value->full;
-    LLVMValueRef clean = lower->is_plain_float ? lower_canonical_select(lower, raw)
-                                               : lower_canonical(lower, raw);
+    bool is_plain = lower->is_plain_float || lower->is_flagless;
+    LLVMValueRef clean = is_plain ? lower_canonical_select(lower, raw)
+                                  : lower_canonical(lower, raw);
     *value = value->narrow ? (struct value){.narrow = clean} : (struct value){.full = clean};
 }
 
@@ -422,6 +423,10 @@ static void lower_block_body(struct lowering *lower, uint32_t index, struct reg_
                             !lower->is_precise;
     block_find_facts(lower->block, &regs, lower->value_facts);
     LLVMSetCurrentDebugLocation2(lower->builder, NULL);
+    if (lower->facts->nodes[index].is_foreign) {
+        lower_leave_through_slot(lower, lower->block->guest_pc);
+        return;
+    }
     count_insns(lower);
     for (uint32_t i = 0; i < lower->block->length; i++)
         lower_table[lower->block->insns[i].op](lower, &lower->block->insns[i]);

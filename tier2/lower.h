@@ -64,6 +64,7 @@ struct lowering {
     int32_t next_heat;
     uint32_t step_polls;
     bool is_precise;
+    bool is_flagless; /* tier_job */
     struct arena *arena;
     uint32_t serial; /* makes symbol names unique */
 
@@ -164,6 +165,8 @@ static inline bool lower_is_narrow(const struct lowering *lower, ir_ref ref)
 /* The canonical NaN in place of any NaN: by a cold branch, which costs the hot path least, or by a
  * select, where code is cold. */
 LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value);
+/* i1: a NaN, found without touching a signalling one. */
+LLVMValueRef lower_is_nan_by_bits(struct lowering *lower, LLVMValueRef value);
 LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value);
 
 /* ---- guest registers (lower_regs.c) ---- */
@@ -192,6 +195,8 @@ void lower_store_regs(struct lowering *lower, uint64_t regs);
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry);
 
 /* ---- exits, edges, polls (lower_exits.c) ---- */
+/* Ends the current LLVM block by leaving for other code at pc, which has a slot. */
+void lower_leave_through_slot(struct lowering *lower, uint64_t pc);
 /* Collects slot_pcs. */
 void lower_find_slots(struct lowering *lower);
 /* Builds enter, again, outer and body of every reachable node; bodies are left empty. */

@@ -347,7 +347,7 @@ static bool is_static_exit(const struct ir_insn *insn)
 void lower_find_slots(struct lowering *lower)
 {
     const struct ir_region *region = lower->region;
-    size_t exits = 0;
+    size_t exits = region->length;
     for (uint32_t i = 0; i < region->length; i++)
         for (uint32_t j = 0; j < region->nodes[i].block->length; j++)
             exits += is_static_exit(&region->nodes[i].block->insns[j]);
@@ -356,6 +356,8 @@ void lower_find_slots(struct lowering *lower)
         const struct region_node *node = &region->nodes[i];
         const struct node_facts *facts = &lower->facts->nodes[i];
         bool is_fallback = has_fallback(facts);
+        if (facts->is_foreign)
+            add_slot(lower, node->block->guest_pc);
         for (uint32_t j = 0; j < node->block->length; j++) {
             const struct ir_insn *insn = &node->block->insns[j];
             if (is_static_exit(insn) && (is_fallback || !region_edge_to(node, insn->imm)))
@@ -364,7 +366,7 @@ void lower_find_slots(struct lowering *lower)
     }
 }
 
-static void leave_through_slot(struct lowering *lower, uint64_t pc)
+void lower_leave_through_slot(struct lowering *lower, uint64_t pc)
 {
     uint32_t slot = 0;
     while (lower->slot_pcs[slot] != pc)
@@ -435,7 +437,7 @@ static void continue_at_pc(struct lowering *lower, uint64_t pc)
     if (edge)
         follow(lower, edge);
     else
-        leave_through_slot(lower, pc);
+        lower_leave_through_slot(lower, pc);
 }
 
 /* A block to branch to that takes the edge: its destination itself where nothing is to be done. */
@@ -484,7 +486,7 @@ void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
         LLVMBasicBlockRef leave = lower_new_block(lower, "exit");
         LLVMBuildCondBr(lower->builder, taken, leave, onwards);
         lower_continue_at(lower, leave);
-        leave_through_slot(lower, insn->imm);
+        lower_leave_through_slot(lower, insn->imm);
     }
     lower_continue_at(lower, onwards);
 }

@@ -115,6 +115,23 @@ LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value)
                            "");
 }
 
+LLVMValueRef lower_is_nan_by_bits(struct lowering *lower, LLVMValueRef value)
+{
+    LLVMBuilderRef builder = lower->builder;
+    bool is_f64 = LLVMTypeOf(value) == lower->type.f64;
+    LLVMTypeRef integer = is_f64 ? lower->type.i64 : lower->type.i32;
+    LLVMValueRef bits = lower_bitcast(lower, value, integer);
+    bits = LLVMBuildShl(builder, bits, LLVMConstInt(integer, 1, 0), "");
+    uint64_t infinity = is_f64 ? UINT64_C(0xffe0000000000000) : UINT64_C(0xff000000);
+    return LLVMBuildICmp(builder, LLVMIntUGT, bits, LLVMConstInt(integer, infinity, 0), "");
+}
+
+/* Are LLVM's own operations exact enough here? */
+static bool is_plain(const struct lowering *lower)
+{
+    return lower->is_plain_float || lower->is_flagless;
+}
+
 static bool rounds_as_host(const struct ir_insn *insn)
 {
     return insn->imm == IR_RM_HOST;
@@ -139,7 +156,7 @@ static void lower_binary(struct lowering *lower, const struct ir_insn *insn, con
 {
     if (!rounds_as_host(insn))
         lower_define(lower, insn, evaluate(lower, insn));
-    else if (lower->is_plain_float)
+    else if (is_plain(lower))
         lower_define(lower, insn,
                      LLVMBuildBinOp(lower->builder, plain, lower_value(lower, insn->a),
                                     lower_value(lower, insn->b), ""));
@@ -162,7 +179,7 @@ void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
 {
     if (!rounds_as_host(insn)) {
         lower_define(lower, insn, evaluate(lower, insn));
-    } else if (lower->is_plain_float) {
+    } else if (is_plain(lower)) {
         LLVMValueRef a = lower_value(lower, insn->a);
         lower_define(lower, insn, lower_intrinsic(lower, "llvm.sqrt", LLVMTypeOf(a), &a, 1));
     } else {
@@ -268,10 +285,11 @@ void lower_flag_invalid(struct lowering *lower)
     lower_continue_at(lower, onwards);
 }
 
-/* As a part of a plain loop. */
+/* As a part of a plain loop, or where there are no flags. */
 static LLVMValueRef plain_fmadd(struct lowering *lower, const struct ir_insn *insn)
 {
-    note_invalid_product(lower, insn);
+    if (!lower->is_flagless)
+        note_invalid_product(lower, insn);
     LLVMValueRef args[] = {lower_value(lower, insn->a), lower_value(lower, insn->b),
                            lower_value(lower, insn->c)};
     return lower_intrinsic(lower, "llvm.fma", LLVMTypeOf(args[0]), args, 3);
@@ -283,7 +301,7 @@ void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
         lower_define(lower, insn, evaluate(lower, insn));
         return;
     }
-    if (lower->is_plain_float) {
+    if (is_plain(lower)) {
         lower_define(lower, insn, plain_fmadd(lower, insn));
         return;
     }
@@ -324,10 +342,26 @@ void lower_op_fcopysign(struct lowering *lower, const struct ir_insn *insn)
 
 /* ---- comparison ---- */
 
+/* The predicates used here, as LLVM's plain comparison has them. */
+static LLVMRealPredicate plain_predicate(const char *name)
+{
+    static const struct {
+        const char *name;
+        LLVMRealPredicate predicate;
+    } predicates[] = {{"oeq", LLVMRealOEQ}, {"olt", LLVMRealOLT}, {"ole", LLVMRealOLE},
+                      {"oge", LLVMRealOGE}, {"ogt", LLVMRealOGT}, {"uno", LLVMRealUNO}};
+    unsigned i = 0;
+    while (strcmp(predicates[i].name, name) != 0)
+        i++;
+    return predicates[i].predicate;
+}
+
 static LLVMValueRef compare(struct lowering *lower, LLVMValueRef a, LLVMValueRef b,
                             const char *predicate, bool is_signalling)
 {
     LLVMTypeRef type = LLVMTypeOf(a);
+    if (lower->is_flagless)
+        return LLVMBuildFCmp(lower->builder, plain_predicate(predicate), a, b, "");
     LLVMMetadataRef name = LLVMMDStringInContext2(lower->context, predicate, strlen(predicate));
     LLVMValueRef args[] = {a, b, LLVMMetadataAsValue(lower->context, name), lower->exceptions};
     return constrained(lower,
@@ -336,9 +370,38 @@ static LLVMValueRef compare(struct lowering *lower, LLVMValueRef a, LLVMValueRef
                        &type, 1, args, ARRAY_LENGTH(args));
 }
 
+/* A comparison that raises no flags at all: quiet ones do not, but for signalling NaNs, which no
+ * operation returns. Those may come from memory. */
+static LLVMValueRef compare_muted(struct lowering *lower, const struct ir_insn *insn,
+                                  const char *predicate)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef a = lower_value(lower, insn->a), b = lower_value(lower, insn->b);
+    LLVMValueRef is_nan = LLVMConstNull(lower->type.i1);
+    if (!lower->value_facts[insn->a].is_arithmetic)
+        is_nan = LLVMBuildOr(builder, is_nan, lower_is_nan_by_bits(lower, a), "");
+    if (!lower->value_facts[insn->b].is_arithmetic)
+        is_nan = LLVMBuildOr(builder, is_nan, lower_is_nan_by_bits(lower, b), "");
+    if (LLVMIsConstant(is_nan))
+        return compare(lower, a, b, predicate, false);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(builder);
+    LLVMBasicBlockRef usual = lower_new_block(lower, "usual");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, is_nan, onwards, usual);
+    lower_continue_at(lower, usual);
+    LLVMValueRef result = compare(lower, a, b, predicate, false);
+    LLVMBuildBr(builder, onwards);
+    lower_continue_at(lower, onwards);
+    return lower_phi(lower, LLVMConstNull(lower->type.i1), here, result, usual);
+}
+
 static void define_comparison(struct lowering *lower, const struct ir_insn *insn,
                               const char *predicate, bool is_signalling)
 {
+    if (lower->value_facts[lower_ref(lower, insn)].is_muted && !lower->is_flagless) {
+        lower_define_bit(lower, insn, compare_muted(lower, insn, predicate));
+        return;
+    }
     lower_define_bit(lower, insn,
                      compare(lower, lower_value(lower, insn->a), lower_value(lower, insn->b),
                              predicate, is_signalling));
@@ -401,9 +464,12 @@ void lower_op_fclass(struct lowering *lower, const struct ir_insn *insn)
 
 /* ---- conversions ---- */
 
-static LLVMValueRef convert(struct lowering *lower, const char *intrinsic, LLVMValueRef value,
-                            LLVMTypeRef to, bool has_rounding)
+/* By the constrained intrinsic, or the plain instruction where there are no flags. */
+static LLVMValueRef convert(struct lowering *lower, const char *intrinsic, LLVMOpcode plain,
+                            LLVMValueRef value, LLVMTypeRef to, bool has_rounding)
 {
+    if (lower->is_flagless)
+        return LLVMBuildCast(lower->builder, plain, value, to, "");
     LLVMTypeRef overloads[] = {to, LLVMTypeOf(value)};
     LLVMValueRef args[] = {value, has_rounding ? lower->rounding : lower->exceptions,
                            lower->exceptions};
@@ -446,7 +512,7 @@ static void truncate_to_integer(struct lowering *lower, const struct ir_insn *in
     lower_branch_unlikely(lower, LLVMBuildNot(builder, LLVMBuildAnd(builder, above, below, ""), ""),
                           rare, safe);
     lower_continue_at(lower, safe);
-    LLVMValueRef usual = convert(lower, "llvm.experimental.constrained.fptosi", a,
+    LLVMValueRef usual = convert(lower, "llvm.experimental.constrained.fptosi", LLVMFPToSI, a,
                                  range.is_on_64 ? lower->type.i64 : lower->type.i32, false);
     if (LLVMTypeOf(usual) != result_type)
         usual = LLVMBuildTrunc(builder, usual, result_type, "");
@@ -486,7 +552,7 @@ static bool is_conversion_inline(const struct lowering *lower, const struct ir_i
 static LLVMValueRef from_signed(struct lowering *lower, const struct ir_insn *insn,
                                 LLVMValueRef value)
 {
-    return convert(lower, "llvm.experimental.constrained.sitofp", value,
+    return convert(lower, "llvm.experimental.constrained.sitofp", LLVMSIToFP, value,
                    lower_type_of(lower, insn->type), true);
 }
 
@@ -509,6 +575,8 @@ static LLVMValueRef from_large_unsigned(struct lowering *lower, const struct ir_
                                     LLVMBuildAnd(builder, value, one, ""), "");
     LLVMValueRef converted = from_signed(lower, insn, half);
     LLVMTypeRef type = LLVMTypeOf(converted);
+    if (lower->is_flagless)
+        return LLVMBuildFAdd(builder, converted, converted, "");
     LLVMValueRef args[] = {converted, converted, lower->rounding, lower->exceptions};
     return constrained(lower, "llvm.experimental.constrained.fadd", &type, 1, args, 4);
 }
@@ -552,14 +620,14 @@ void lower_op_fcvt_f32(struct lowering *lower, const struct ir_insn *insn)
         lower_define(lower, insn, evaluate(lower, insn));
         return;
     }
-    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fptrunc",
+    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fptrunc", LLVMFPTrunc,
                                  lower_value(lower, insn->a), lower->type.f32, true);
     lower_define(lower, insn, value);
 }
 
 void lower_op_fcvt_f64(struct lowering *lower, const struct ir_insn *insn)
 {
-    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fpext",
+    LLVMValueRef value = convert(lower, "llvm.experimental.constrained.fpext", LLVMFPExt,
                                  lower_value(lower, insn->a), lower->type.f64, false);
     lower_define(lower, insn, value);
 }
@@ -623,6 +691,10 @@ static LLVMValueRef move_bit(struct lowering *lower, LLVMValueRef value, unsigne
 
 void lower_op_get_fflags(struct lowering *lower, const struct ir_insn *insn)
 {
+    if (lower->is_flagless) { /* only to be put back, so that any value will do */
+        lower_define(lower, insn, lower_const64(lower, 0));
+        return;
+    }
     LLVMValueRef mxcsr = read_mxcsr(lower), flags = lower_const32(lower, 0);
     for (unsigned i = 0; i < ARRAY_LENGTH(flag_bits); i++)
         flags = LLVMBuildOr(lower->builder, flags,
@@ -632,6 +704,8 @@ void lower_op_get_fflags(struct lowering *lower, const struct ir_insn *insn)
 
 void lower_op_set_fflags(struct lowering *lower, const struct ir_insn *insn)
 {
+    if (lower->value_facts[lower_ref(lower, insn)].is_muted)
+        return;
     LLVMValueRef flags = lower_low32(lower, insn->a);
     LLVMValueRef mxcsr = LLVMBuildAnd(lower->builder, read_mxcsr(lower),
                                       lower_const32(lower, ~(uint32_t)MXCSR_FLAGS), "");

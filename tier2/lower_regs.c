@@ -143,12 +143,6 @@ static LLVMValueRef low_half(struct lowering *lower, unsigned reg)
     return lower_bitcast(lower, low, narrow_type(lower, reg));
 }
 
-/* i1: a NaN, of which nobody knows whether it is the canonical one. */
-static LLVMValueRef is_nan(struct lowering *lower, LLVMValueRef value)
-{
-    return LLVMBuildFCmp(lower->builder, LLVMRealUNO, value, value, "");
-}
-
 LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *facts)
 {
     LLVMValueRef fails = LLVMConstNull(lower->type.i1);
@@ -157,9 +151,9 @@ LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *f
         if (facts->narrow & bit)
             fails = LLVMBuildOr(lower->builder, fails, is_not_narrow(lower, reg), "");
         if (facts->narrow & facts->arithmetic_narrow & bit)
-            fails = LLVMBuildOr(lower->builder, fails, is_nan(lower, low_half(lower, reg)), "");
+            fails = LLVMBuildOr(lower->builder, fails, lower_is_nan_by_bits(lower, low_half(lower, reg)), "");
         if (~facts->narrow & facts->arithmetic_full & bit)
-            fails = LLVMBuildOr(lower->builder, fails, is_nan(lower, load_full(lower, reg)), "");
+            fails = LLVMBuildOr(lower->builder, fails, lower_is_nan_by_bits(lower, load_full(lower, reg)), "");
     }
     return fails;
 }

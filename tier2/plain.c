@@ -106,6 +106,52 @@ static bool has_recurrence(const struct ir_block *block, const struct node_facts
     return false;
 }
 
+/* By how many bytes the value grows with every iteration; false when that is not known. */
+static bool find_step(const struct plain_check *check, ir_ref ref, uint64_t *ret_step)
+{
+    const struct ir_block *block = check->block;
+    const struct ir_insn *insn = &block->insns[ref];
+    uint64_t a = 0, b = 0;
+    *ret_step = 0;
+    if (!check->is_varying[ref])
+        return true;
+    if (insn->op == IR_add && find_step(check, insn->a, &a) && find_step(check, insn->b, &b)) {
+        *ret_step = a + b;
+        return true;
+    }
+    if (insn->op != IR_get_reg)
+        return false;
+    for (uint32_t i = block->length; i-- > 0;) {
+        const struct ir_insn *set = &block->insns[i];
+        if (set->op != IR_set_reg || set->imm != insn->imm)
+            continue;
+        const struct ir_insn *sum = &block->insns[set->a];
+        if (sum->op != IR_add || block->insns[sum->a].op != IR_get_reg ||
+            block->insns[sum->a].imm != insn->imm || block->insns[sum->b].op != IR_const)
+            return false;
+        *ret_step = block->insns[sum->b].imm;
+        return true;
+    }
+    return false;
+}
+
+/* Whether all accesses go to neighbours, one after the other: no others are worth a vector, and
+ * without vectors plain operations are no gain. */
+static bool has_neighbours(const struct plain_check *check)
+{
+    for (uint32_t i = 0; i < check->block->length; i++) {
+        const struct ir_insn *insn = &check->block->insns[i];
+        uint64_t step;
+        if (!(ir_op_info[insn->op].flags & IR_ACCESSES))
+            continue;
+        uint64_t size = ir_memop_size_bytes(insn->c);
+        if (!find_step(check, insn->a, &step) ||
+            (step != 0 && step != size && step != 0 - size))
+            return false;
+    }
+    return true;
+}
+
 bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
                           bool has_fma, struct arena *arena)
 {
@@ -120,6 +166,8 @@ bool block_is_plain_float(const struct ir_block *block, const struct node_facts 
         return false;
     find_varying(&check);
     find_stored(&check);
+    if (!has_neighbours(&check))
+        return false;
     bool has_exit = false;
     for (uint32_t i = 0; i < block->length; i++) {
         if (!is_allowed(&check, i, has_exit))

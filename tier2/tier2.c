@@ -167,6 +167,12 @@ static bool reserve_entries(const struct tier_job *job, struct entries *entries)
     return true;
 }
 
+/* A block that the region does not run itself must not be entered through it. */
+static bool is_served(const struct tier_job *job, const struct region_edge *entry)
+{
+    return !job->is_flagless || !ir_uses_flags(job->region->nodes[entry->node].block);
+}
+
 static void publish_entries(const struct tier_job *job, const struct entries *entries,
                             const struct tb_code *function)
 {
@@ -174,6 +180,8 @@ static void publish_entries(const struct tier_job *job, const struct entries *en
     for (uint32_t i = 0; i < dispatch->edge_count; i++) {
         if (entries->tb[i]->tier > (int)job->level)
             continue; /* another region serves it better */
+        if (!is_served(job, &dispatch->edges[i]))
+            continue;
         struct tb_code *code = tb_code_new(job->cache, entries->tb[i], job->level);
         code->start = entries->code[i];
         code->size_bytes = ENTRY_CODE_BYTES;
@@ -299,6 +307,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .is_polling_chunked = tier2->options.is_polling_chunked && job->level == TB_TIER_3,
         .is_precise = job->is_precise,
         .has_fma = host_features()->has_fma,
+        .is_flagless = job->is_flagless,
     };
     region_analyse(job->region, &analysis, &tier2->arena, &facts);
     struct lowering lower = {
@@ -310,6 +319,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .next_heat = heat_until_tier3(job, &facts),
         .step_polls = job->step_polls,
         .is_precise = job->is_precise,
+        .is_flagless = job->is_flagless,
         .arena = &tier2->arena,
         .serial = tier2->serial++,
     };

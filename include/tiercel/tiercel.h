@@ -25,6 +25,15 @@ typedef enum {
     TIERCEL_MODE_TIER2,
 } tiercel_mode;
 
+/* Floating point in tiers 2 and 3. EXACT: results and flags are those of the guest's machine.
+ * ADAPTIVE: flags are not kept until the guest comes to code that reads or writes them (or sets the
+ * rounding mode); from there on everything is exact, but flags raised before may be missing or be
+ * set without reason. Results are the same in both. */
+typedef enum {
+    TIERCEL_FP_EXACT,
+    TIERCEL_FP_ADAPTIVE,
+} tiercel_fp;
+
 typedef enum {
     TIERCEL_OK = 0,
     TIERCEL_ERROR_NO_FILE,     /* the program cannot be found (a shell's status 127) */
@@ -53,6 +62,7 @@ typedef struct tiercel_config {
     uint32_t jit_threads;        /* compile threads; 0 compiles on the guest's thread */
     bool is_deterministic;       /* compile synchronously at the exact count, fixed AT_RANDOM */
     bool is_counting;            /* maintain execution statistics */
+    tiercel_fp fp;
     size_t code_memory_bytes;    /* limit for generated code */
     uint32_t max_block_insns;    /* guest instructions per block */
     uint32_t max_region_insns;   /* guest instructions per region */

@@ -76,6 +76,15 @@ static bool apply_lockstep(struct cli_options *options, const char *value)
     return true;
 }
 
+static bool apply_fp(struct cli_options *options, const char *value)
+{
+    bool is_adaptive = strcmp(value, "adaptive") == 0;
+    if (!is_adaptive && strcmp(value, "exact") != 0)
+        return complain("--fp takes exact or adaptive, not '%s'", value);
+    options->config.fp = is_adaptive ? TIERCEL_FP_ADAPTIVE : TIERCEL_FP_EXACT;
+    return true;
+}
+
 static bool apply_t1(struct cli_options *options, const char *value)
 {
     return parse_u32(value, &options->config.threshold[1]);
@@ -243,6 +252,8 @@ static const struct option_row rows[] = {
     {"--t1", ARGUMENT_NEEDED, apply_t1, "N", "executions in tier 0 before tier 1 (0: at once)"},
     {"--t2", ARGUMENT_NEEDED, apply_t2, "N", "executions in tier 1 before tier 2"},
     {"--t3", ARGUMENT_NEEDED, apply_t3, "N", "polls in tier 2 before tier 3 (10N without vector loops)"},
+    {"--fp", ARGUMENT_NEEDED, apply_fp, "exact|adaptive",
+     "adaptive: no FP flags until the guest uses them"},
     {"--jit-threads", ARGUMENT_NEEDED, apply_jit_threads, "N",
      "compile threads; 0 compiles on the guest's thread"},
     {"--deterministic", ARGUMENT_NONE, apply_deterministic, NULL,

@@ -27,6 +27,7 @@ static struct tier_options tier_options_of(const struct exec *exec)
         .is_counting_heat = config->mode == EXEC_AUTO || config->mode == EXEC_TIER2 ||
                             config->dump & EXEC_DUMP_REGISTERS,
         .is_counting_stats = config->is_counting,
+        .is_flagless = config->is_fp_adaptive,
         .is_polling_chunked = exec_has(exec, FEATURE_chunked_polls),
         .is_polling_counted = exec_has(exec, FEATURE_counted_polls),
         .is_pinning = exec_has(exec, FEATURE_pinning),

@@ -95,6 +95,7 @@ struct exec_config {
     uint32_t threshold[TB_TIER_COUNT]; /* [1..3] executions before promotion to that tier */
     uint32_t jit_threads;              /* 0: compile on the vcpu's thread */
     bool is_counting;                  /* keep execution statistics */
+    bool is_fp_adaptive;               /* regions keep no FP flags until the guest uses them */
     size_t code_limit_bytes;
     uint32_t max_block_insns;
     uint32_t max_region_insns;

@@ -93,7 +93,8 @@ struct exec {
     tiercel_tier2_create_fn *create_tier2; /* under queue.lock; NULL until the module is open */
     void *tier2_handle;              /* under queue.lock */
     bool is_tier2_broken;            /* the module cannot be opened; under the cache's lock */
-    struct tier_options options;     /* constant but is_precise (under the cache's lock) */
+    struct tier_options options;     /* constant but is_precise, is_flagless (under the cache's lock) */
+    uint64_t flags_pc;               /* of the block that ended is_flagless; the same */
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];

@@ -185,6 +185,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .next_heat = promote_initial_heat(exec, level),
         .step_polls = exec->lockstep ? lockstep_polls(exec->lockstep) : 0,
         .is_precise = exec->options.is_precise,
+        .is_flagless = exec->options.is_flagless,
         .generation = exec->cache->generation,
         .trial = exec->region_trial ? exec->region_trial->pipeline : NULL,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),

@@ -74,6 +74,16 @@ static void text_routines(const struct summary *summary, FILE *out)
     fputc('\n', out);
 }
 
+static void text_fp(const struct exec *exec, FILE *out)
+{
+    fprintf(out, "floating point: %s", exec->config.is_fp_adaptive ? "adaptive" : "exact");
+    if (exec->config.is_fp_adaptive && exec->options.is_flagless)
+        fprintf(out, ", the guest has not used its flags");
+    else if (exec->config.is_fp_adaptive)
+        fprintf(out, ", exact since the guest used its flags at pc 0x%" PRIx64, exec->flags_pc);
+    fputc('\n', out);
+}
+
 void exec_write_stats_text(struct exec *exec, FILE *out)
 {
     tb_lock(exec->cache);
@@ -97,6 +107,7 @@ void exec_write_stats_text(struct exec *exec, FILE *out)
     fprintf(out, "code memory: %zu of %zu bytes used, peak %zu\n",
             cache->memory->code_used + cache->memory->stub_used, cache->memory->code_limit,
             cache->memory->code_peak);
+    text_fp(exec, out);
     for (int i = 0; i < EXEC_FAILURE_KINDS && exec->failures[i].count; i++)
         fprintf(out, "failed compiles: %" PRIu64 " times: %s\n", exec->failures[i].count,
                 exec->failures[i].text);
@@ -181,6 +192,9 @@ void exec_write_stats_json(struct exec *exec, FILE *out)
     fprintf(out, "  \"code_memory\": {\"limit\": %zu, \"used\": %zu, \"peak\": %zu},\n",
             cache->memory->code_limit, cache->memory->code_used + cache->memory->stub_used,
             cache->memory->code_peak);
+    fprintf(out, "  \"fp\": {\"adaptive\": %s, \"flags_kept\": %s, \"flags_pc\": %" PRIu64 "},\n",
+            exec->config.is_fp_adaptive ? "true" : "false",
+            exec->options.is_flagless ? "false" : "true", exec->flags_pc);
     json_failures(exec, out);
     fprintf(out, "}\n");
     tb_unlock(exec->cache);

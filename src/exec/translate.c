@@ -226,6 +226,19 @@ static void mark_callee(struct exec *exec, const struct ir_block *block)
         callee->is_callee = true;
 }
 
+/* The guest is about to use its floating-point flags for the first time: from now on they are kept,
+ * and code that does not keep them must go. Lock held. STATUS_STALE: the caller flushes and tries
+ * again. */
+static enum status notice_flags(struct exec *exec, const struct ir_block *block, struct error *err)
+{
+    if (!exec->options.is_flagless || !ir_uses_flags(block))
+        return STATUS_OK;
+    exec->options.is_flagless = false;
+    exec->flags_pc = block->guest_pc;
+    exec_kick_all(exec);
+    return error_set(err, STATUS_STALE, "the guest uses its floating-point flags");
+}
+
 /* Compiles tb's block for tier 0 or 1. Lock held. */
 static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                                  struct error *err)
@@ -234,6 +247,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     arena_reset(&thread->arena);
     struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level);
+    enum status status = notice_flags(exec, block, err);
+    if (status != STATUS_OK)
+        return status;
     struct tier_job job = {
         .cache = exec->cache,
         .tb = tb,
@@ -249,7 +265,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
                           tb->is_watched ? ROUTINE_WATCH : promote_initial_heat(exec, level),
                           memory_order_relaxed);
     uint64_t ticks = exec_ticks();
-    enum status status = exec->tier[level]->compile(exec->tier[level], &job, err);
+    status = exec->tier[level]->compile(exec->tier[level], &job, err);
     end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (status != STATUS_OK)
         return status;
@@ -275,8 +291,14 @@ static enum status make_runnable(struct exec_thread *thread, struct tb *tb, stru
     enum tb_tier level = first_tier(exec);
     if (level != TB_TIER_2)
         return compile_block(thread, tb, level, err);
+    arena_reset(&thread->arena);
+    struct ir_block *block = translate_ir(exec, &thread->arena, tb->pc, tb->mode);
+    block = translate_optimise(exec, &thread->arena, block);
+    enum status status = notice_flags(exec, block, err);
+    if (status != STATUS_OK)
+        return status;
     tb_unlock(exec->cache);
-    enum status status = promote_now(thread, tb, TB_TIER_2, err);
+    status = promote_now(thread, tb, TB_TIER_2, err);
     tb_lock(exec->cache);
     return status;
 }
@@ -285,7 +307,7 @@ static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum
                                    struct error *err)
 {
     struct tb_cache *cache = thread->exec->cache;
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (int attempt = 0; attempt < 3; attempt++) {
         struct tb *tb = tb_reference(cache, pc, tb_mode_of_frm(thread->vcpu.frm));
         if (tb && tb->tier != TB_TIER_NONE)
             return tb;
@@ -293,7 +315,7 @@ static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum
         if (status == STATUS_OK)
             return tb;
         *ret_status = status;
-        if (status != STATUS_CODE_FULL)
+        if (status != STATUS_CODE_FULL && status != STATUS_STALE)
             return NULL;
         tb_flush(cache);
         vcpu_flush_jump_cache(&thread->vcpu);

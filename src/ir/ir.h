@@ -182,6 +182,14 @@ static inline void ir_set_reg(struct ir_builder *builder, unsigned reg, ir_ref v
     ir_emit3(builder, IR_set_reg, IR_VOID, value, IR_NONE, IR_NONE, reg);
 }
 
+/* ---- the accrued floating-point flags (src/ir/flags.c) ---- */
+/* The get_fflags whose value the set_fflags `set` puts back, when nothing between them but
+ * comparisons may have raised flags, and nothing could have seen them; else IR_NONE. A quiet
+ * comparison is written like that: the comparisons between have no effect on the flags. */
+ir_ref ir_flags_restored_by(const struct ir_block *block, ir_ref set);
+/* Whether the block reads or writes the flags in any other way, or writes the rounding mode. */
+bool ir_uses_flags(const struct ir_block *block);
+
 /* ---- text: printer and parser (src/ir/print.c, parse.c) ---- */
 void ir_print(FILE *out, const struct ir_block *block);
 void ir_print_insn(FILE *out, const struct ir_block *block, ir_ref ref);

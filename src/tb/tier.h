@@ -18,6 +18,7 @@ struct tier_options {
     bool is_caching_jumps;  /* jump cache in generated code */
     bool is_fusing;         /* tier 0: one handler for common pairs of operations */
     bool is_threading;      /* tier 0: each operation jumps to the next one's handler */
+    bool is_flagless;       /* the engine's: regions keep no flags, so far (tier_job) */
     bool is_precise;        /* the engine's: regions are to be precise from now on (tier_job) */
     bool is_verifying;      /* tier 2: run LLVM's verifier on each module */
 };
@@ -44,6 +45,8 @@ struct tier_job {
     enum tb_tier level;
     int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
     bool is_precise;                /* tier 2: guest state is exact at a fault */
+    bool is_flagless;               /* tier 2: keep no floating-point flags; blocks that use them are
+                                       left to other code (ir_uses_flags) */
     uint64_t generation;            /* of the cache when the region was formed: when it has changed
                                        at link time the result is not installed */
     uint32_t step_polls;            /* tier 2, lockstep: the region leaves after so many back edges
