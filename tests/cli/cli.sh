@@ -36,7 +36,7 @@ expect 2 'too large' --t1=99999999999 "$hello"
 expect 2 '--tier takes' --tier=7 "$hello"
 expect 2 'needs a value' --tier
 expect 2 '--fp takes' --fp=fast "$hello"
-expect 2 'needs exact' --lockstep=0,2 --fp=adaptive "$hello"
+expect 2 'needs exact' --lockstep=T0,T2 --fp=adaptive "$hello"
 expect 0 'floating point: exact' --stats "$hello"
 expect 0 'the guest has not used its flags' --fp=adaptive --stats "$hello"
 expect 2 'takes no value' --strace=1 "$hello"
