@@ -97,15 +97,15 @@ sequences() {
     while [ $number -lt 10 ] && ! $is_broken; do
         step "$1" $((count * $4)) "$build/tests/diff/diff" --tiercel="$build/tiercel" \
             --modes="$2" --count="$count" --passes="$4" --batch="$5" --jobs="$jobs" \
-            --timeout=600 --seed=$((seed * 100000000 + number * 1000000))
+            --timeout=1200 --seed=$((seed * 100000000 + number * 1000000))
         number=$((number + 1))
     done
 }
 
 prove_sequences() {
     sequences 'random instructions, tier 0 and 1' tier0,tier1,auto 25000000 4 20000
-    sequences 'random instructions, tier 2' tier2 200000 500 2000
-    sequences 'random instructions, tier 3' auto0 200000 500 2000
+    sequences 'random instructions, tier 2' tier2 200000 500 10000
+    sequences 'random instructions, tier 3' auto0 200000 500 10000
     sequences 'random instructions, thresholds 1' auto1 20000 500 2000
 }
 
@@ -153,14 +153,24 @@ prove_coverage() {
 # ---- figures ----
 
 figures() {
+    # the latest result of a step counts
     awk -F '\t' -v version="$version" '$1 == version {
-            if (!($2 in steps))
-                names[++count] = $2
-            steps[$2]++
-            done[$2] += $4 == "same" ? $3 : 0
-            bad[$2] += $4 != "same"
+            if (!($5 in latest))
+                order[++commands] = $5
+            latest[$5] = $4
+            figure[$5] = $2
+            amount[$5] = $3
         }
         END {
+            for (i = 1; i <= commands; i++) {
+                command = order[i]
+                name = figure[command]
+                if (!(name in steps))
+                    names[++count] = name
+                steps[name]++
+                done[name] += latest[command] == "same" ? amount[command] : 0
+                bad[name] += latest[command] != "same"
+            }
             printf "\n%-40s %14s %8s %s\n", "figure", "amount", "steps", "differences or failures"
             for (i = 1; i <= count; i++)
                 printf "%-40s %14d %8d %d\n", names[i], done[names[i]], steps[names[i]], bad[names[i]]

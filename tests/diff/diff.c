@@ -182,13 +182,17 @@ static void remove_program(const struct judge *judge, const char *name)
 /* ---- batches ---- */
 
 static void report(struct settings *settings, struct mode *mode, struct batch *batch,
-                   const char *name, uint64_t seed)
+                   const char *name, uint64_t seed, const struct outcome *found)
 {
     struct judge *judge = &settings->judge;
     unsigned length = batch_length(batch);
+    char text[64];
+    printf("\nDIFFERENCE in mode %s of batch %llu: tiercel ends with %s after %zu of %u runs\n",
+           mode->name, (unsigned long long)seed, outcome_text(found, text), found->size_bytes / 8,
+           batch_run_count(batch));
+    fflush(stdout);
     unsigned run = shrink_locate(judge, mode, batch, name);
-    printf("\nDIFFERENCE in mode %s, run %u of batch %llu\n", mode->name, run,
-           (unsigned long long)seed);
+    printf("  it is seen in run %u\n", run);
     fflush(stdout);
     if (shrink_batch(judge, mode, batch, run, settings->shrink_s)) {
         printf("  shrunk from %u to %u instructions\n", length, batch_length(batch));
@@ -233,15 +237,16 @@ static bool judge_batch(struct settings *settings, struct batch *batch, const ch
     for (unsigned i = 0; i < judge->mode_count && !is_enough(settings); i++) {
         struct outcome found;
         judge_run_mode(judge, &judge->modes[i], name, false, &found);
-        bool is_same = outcomes_agree(&wanted, &found);
-        outcome_fini(&found);
-        if (is_same)
+        if (outcomes_agree(&wanted, &found)) {
+            outcome_fini(&found);
             continue;
+        }
         settings->totals->differences++;
         struct batch copy;
         batch_init(&copy, seed, settings->batch, settings->length, settings->passes);
-        report(settings, &judge->modes[i], &copy, name, seed);
+        report(settings, &judge->modes[i], &copy, name, seed, &found);
         batch_fini(&copy);
+        outcome_fini(&found);
     }
     outcome_fini(&wanted);
     return true;

@@ -88,7 +88,9 @@ march_of() {
 # make_program SEED: $dir/program.c and, from its native build, $dir/wanted. False: pass over it.
 make_program() {
     # shellcheck disable=SC2046 # the options are words
-    timeout 60 csmith --seed "$1" $(csmith_options "$1") -o "$dir/program.c" > /dev/null 2>&1 &&
+    # csmith leaves a file in its working directory
+    (cd "$dir" && timeout 60 csmith --seed "$1" $(csmith_options "$1") -o program.c) \
+        > /dev/null 2>&1 &&
         gcc -O1 -w -I$headers "$dir/program.c" -o "$dir/native" -lm > /dev/null 2>&1 &&
         timeout 5 "$dir/native" > "$dir/wanted" 2> /dev/null
 }
