@@ -26,7 +26,7 @@ struct technique_row {
 };
 
 static const struct technique_row techniques[] = {
-#define FEATURE(name, text) {#name, "--features=-" #name, "tier0 tier1 auto"},
+#define FEATURE(name, modes, text) {#name, "--features=-" #name, modes},
     FEATURES(FEATURE)
 #undef FEATURE
 #define OPT_PASS(name, text) {#name, "--opt=-" #name, "tier0 tier1 auto"},

@@ -59,12 +59,12 @@ void tiercel_config_init(tiercel_config *config)
 /* ---- features ---- */
 
 static const char *const feature_name[] = {
-#define FEATURE_NAME(name, text) #name,
+#define FEATURE_NAME(name, modes, text) #name,
     FEATURES(FEATURE_NAME)
 #undef FEATURE_NAME
 };
 static const char *const feature_text[] = {
-#define FEATURE_TEXT(name, text) text,
+#define FEATURE_TEXT(name, modes, text) text,
     FEATURES(FEATURE_TEXT)
 #undef FEATURE_TEXT
 };

@@ -1,24 +1,28 @@
 /* Techniques that can be switched off by name, so that what each is worth can be measured
- * (--features=-chaining,...). One row per technique. */
+ * (--features=-chaining,...). One row per technique:
+ *
+ * FEATURE(name, modes, text)
+ *   modes   where it matters, of tier0, tier1 and auto, blank-separated (tiercel-bench ablate) */
 #ifndef TIERCEL_BASE_FEATURES_H
 #define TIERCEL_BASE_FEATURES_H
 
 #define FEATURES(FEATURE)                                                                          \
-    FEATURE(chaining, "direct jumps between translated blocks")                                    \
-    FEATURE(inline_cache, "one-entry inline cache at indirect jumps")                              \
-    FEATURE(jump_cache, "per-hart cache of indirect jump destinations")                            \
-    FEATURE(pinning, "guest registers pinned in host registers (tier 1)")                          \
-    FEATURE(float_pinning, "f registers pinned in XMM registers (tier 1)")                         \
-    FEATURE(regions, "tier 2 compiles whole regions rather than single blocks")                    \
-    FEATURE(superinstructions, "one handler for common pairs of operations (tier 0)")              \
-    FEATURE(threading, "handlers jump to each other, not called from a loop (tier 0)")             \
-    FEATURE(chunked_polls, "innermost loops poll every 256 iterations (tier 3)")                    \
-    FEATURE(extension, "a region gets more entries where code keeps coming back (tier 2)")          \
-    FEATURE(counted_polls, "other loops poll every 64 iterations (tier 3)")                        \
-    FEATURE(routines, "loops that copy, fill, search or compare memory use wide operations")
+    FEATURE(chaining, "tier0 tier1 auto", "direct jumps between translated blocks")                \
+    FEATURE(inline_cache, "tier0 tier1 auto", "one-entry inline cache at indirect jumps")          \
+    FEATURE(jump_cache, "tier0 tier1 auto", "per-hart cache of indirect jump destinations")        \
+    FEATURE(pinning, "tier1 auto", "guest registers pinned in host registers (tier 1)")            \
+    FEATURE(float_pinning, "tier1 auto", "f registers pinned in XMM registers (tier 1)")           \
+    FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \
+    FEATURE(superinstructions, "tier0", "one handler for common pairs of operations (tier 0)")     \
+    FEATURE(threading, "tier0", "handlers jump to each other, not called from a loop (tier 0)")    \
+    FEATURE(chunked_polls, "auto", "innermost loops poll every 256 iterations (tier 3)")           \
+    FEATURE(extension, "auto", "a region gets more entries where code keeps coming back (tier 2)") \
+    FEATURE(counted_polls, "auto", "other loops poll every 64 iterations (tier 3)")                \
+    FEATURE(routines, "tier0 tier1 auto",                                                          \
+            "loops that copy, fill, search or compare memory use wide operations")
 
 enum feature {
-#define FEATURE(name, text) FEATURE_##name,
+#define FEATURE(name, modes, text) FEATURE_##name,
     FEATURES(FEATURE)
 #undef FEATURE
     FEATURE_COUNT

@@ -45,6 +45,7 @@ short="--kernels=cipher --seconds=0.005 --runs=1"
 {
     expect 0 'tier1 -chaining' ablate $short --modes=tier1 --techniques=chaining
     expect 0 'tier0 -superinstructions' ablate $short --modes=tier0 --techniques=superinstructions
+    expect 2 "no technique" ablate $short --modes=tier1 --techniques=superinstructions
     expect 0 'auto t2=100 t3=0' sweep $short --vary='t2=100 t3=0,5'
     expect 0 'auto t2=100 t3=5' sweep $short --vary='t2=100 t3=0,5' --csv="$work/sweep.csv" \
         --plot="$work/sweep.svg"
