@@ -198,7 +198,7 @@ static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void 
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* Turns the entry slot (aligned, begins with a 5-byte NOP or an earlier jump) into a jump. */
+/* Turns the entry slot (aligned, begins with a NOP or an earlier jump) into a jump. */
 static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const void *destination)
 {
     CHECK(((uintptr_t)start & 7) == 0, "an entry slot is not aligned");
@@ -210,12 +210,20 @@ static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
+/* Links are rewritten whenever code is published or dropped, so they need not go through the entry
+ * slot of tier 1 code. */
+static const void *link_entry(const struct tb *to)
+{
+    const uint8_t *entry = atomic_load_explicit(&to->entry, memory_order_relaxed);
+    return to->tier == TB_TIER_1 ? entry + TB_ENTRY_SLOT_BYTES : entry;
+}
+
 static void write_link(struct tb_cache *cache, const struct tb_link *link)
 {
     const void *stub = tb_stub(link->to), *entry = stub;
     uint8_t *site = cache->memory->x_base + link->site;
     if (cache->config.is_chaining)
-        entry = atomic_load_explicit(&link->to->entry, memory_order_relaxed);
+        entry = link_entry(link->to);
     switch ((enum tb_link_kind)link->kind) {
     case TB_LINK_JUMP:
         patch_rel32(cache, site, entry);

@@ -68,6 +68,7 @@ struct tb_code {
 
 /* What was seen of a TB that helps to form regions. Read and written under the lock. */
 enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
+enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1 */
 struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */
@@ -196,7 +197,8 @@ void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_
 /* Makes `code` the current code of its TB: records it, stores `entry` (code->start for tiers 1-3;
  * for tier 0 the TB's stub, so that others come back to the loop), patches every incoming link and
  * the entry slot of the TB's other code. An entry slot is the aligned 8-byte word at code->start,
- * which begins with one 5-byte NOP; tiers 1-3 provide it. */
+ * which begins with one NOP of at least 5 bytes; tiers 1-3 provide it, in tier 1 it is one NOP of 8
+ * bytes. */
 void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry);
 /* Makes generated code known to tb_code_at; tb_publish does it for what it publishes. */
 void tb_record(struct tb_cache *cache, struct tb_code *code);
