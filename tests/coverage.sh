@@ -16,7 +16,7 @@ meson test -C "$build" --no-rebuild --timeout-multiplier=4 --suite unit --suite 
     --suite guest --suite cli --suite diff > "$build/test.log" 2>&1
 status=$?
 [ $status -eq 0 ] || tail -n 30 "$build/test.log"
-lcov --quiet --capture --directory "$build" --base-directory "$root" --no-external \
+lcov --quiet --capture --directory "$build" --base-directory "$build" \
     --output-file "$build/all.info" || exit 2
 lcov --quiet --extract "$build/all.info" "$root/src/*" "$root/tier0/*" "$root/tier1/*" \
     "$root/tier2/*" --output-file "$build/tree.info" || exit 2

@@ -22,9 +22,9 @@ struct region_near {
 };
 #define REGION_NEAR_SECTION ".bss.near"
 
-/* Precise regions: one row per memory access, in a section of its own. Offsets are from the field
- * itself. */
-struct region_access {
+/* Precise regions: one row per memory access, in a section of its own that the assembler aligns to
+ * 4 bytes. Offsets are from the field itself. */
+struct __attribute__((packed, aligned(4))) region_access {
     int32_t site;    /* the instruction that may fault */
     int32_t landing; /* where to go on then */
     uint64_t pc;     /* of the guest's access */
