@@ -462,12 +462,15 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
 
 void promote_tb(struct exec_thread *thread, struct tb *tb)
 {
+    tb_lock(thread->exec->cache);
+    bool is_watched = tb->is_watched;
+    tb_unlock(thread->exec->cache);
     switch ((enum tb_tier)tb->tier) {
     case TB_TIER_0:
         promote_to_tier1(thread, tb);
         break;
     case TB_TIER_1:
-        if (tb->is_watched)
+        if (is_watched)
             routines_settle(thread, tb);
         else
             promote_to_region(thread, tb, TB_TIER_2);
