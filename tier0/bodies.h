@@ -453,7 +453,7 @@ BODY(enter_heat)
 {
     UNUSED_HERE;
     struct tb *tb = (struct tb *)(uintptr_t)WORD;
-    if (__builtin_expect(__atomic_load_n(&tb->tier, __ATOMIC_RELAXED) != TB_TIER_0, 0))
+    if (__builtin_expect(atomic_load_explicit(&tb->tier, memory_order_relaxed) != TB_TIER_0, 0))
         return t0_leave_to(tier, vcpu, tb);
     int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed) - 1;
     atomic_store_explicit(&tb->heat, heat, memory_order_relaxed);
