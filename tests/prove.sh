@@ -121,7 +121,7 @@ prove_csmith() {
 
 prove_fuzz() {
     count=$(scaled 1000000)
-    for name in decoder elf ir cli; do
+    for name in cli elf decoder ir; do # the cheapest first
         number=0
         while [ $number -lt 10 ] && ! $is_broken; do
             step "fuzz inputs, $name" "$count" "$root/tests/fuzz/run.sh" $name --runs="$count" \
