@@ -33,14 +33,15 @@ void t1_alloc_begin(struct t1 *t)
 }
 _Static_assert(VCPU_SPILL_SLOTS == 32, "spill_free has a bit for each slot");
 
+/* X64_NO_REG is none. */
 static bool is_scratch(unsigned reg)
 {
-    return reg < 16 && SCRATCH >> reg & 1;
+    return SCRATCH >> (reg & 31) & 1;
 }
 
 static bool is_scratch_xmm(unsigned reg)
 {
-    return reg < 16 && SCRATCH_XMM >> reg & 1;
+    return SCRATCH_XMM >> (reg & 31) & 1;
 }
 
 static bool is_pinned(const struct t1 *t, unsigned guest)
@@ -77,6 +78,7 @@ static bool take_spill_slot(struct t1 *t, ir_ref value)
 {
     if (t->spill_free == 0) {
         t->trouble = "more values are live at once than there are spill slots";
+        t1_stop(t);
         return false;
     }
     unsigned slot = (unsigned)__builtin_ctz(t->spill_free);
@@ -123,7 +125,7 @@ static void evict_gpr(struct t1 *t, unsigned reg)
 
 static bool is_double(const struct t1 *t, ir_ref value)
 {
-    return t->nodes[value].type == IR_F64;
+    return t->insns[value].type == IR_F64;
 }
 
 static void evict_xmm(struct t1 *t, unsigned reg)
@@ -192,15 +194,7 @@ void t1_unlock_gpr(struct t1 *t, unsigned reg)
     t->gpr_locked &= ~(1u << reg);
 }
 
-/* ---- node by node ---- */
-
-void t1_node_begin(struct t1 *t, const struct t1_node *node)
-{
-    for (unsigned k = 0; k < node->count; k++)
-        t->values[node->operand[k]].next_use = node->next[k];
-}
-
-static void release(struct t1 *t, ir_ref value)
+void t1_release(struct t1 *t, ir_ref value)
 {
     struct t1_value *v = &t->values[value];
     if (is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value)
@@ -213,23 +207,12 @@ static void release(struct t1 *t, ir_ref value)
     }
 }
 
-void t1_node_end(struct t1 *t, ir_ref ref, const struct t1_node *node)
-{
-    for (unsigned k = 0; k < node->count; k++)
-        if (node->next[k] == IR_NONE)
-            release(t, node->operand[k]);
-    if (t->values[ref].next_use == IR_NONE)
-        release(t, ref);
-    t->gpr_locked = 0;
-    t->xmm_locked = 0;
-}
-
 /* ---- operands ---- */
 
 static void load_gpr(struct t1 *t, ir_ref value, unsigned reg)
 {
     if (t1_is_const(t, value))
-        x64_mov_ri(&t->x, reg, t->nodes[value].imm);
+        x64_mov_ri(&t->x, reg, t1_imm(t, value));
     else
         x64_load(&t->x, reg, t1_memory_of(t, value));
 }
@@ -256,7 +239,7 @@ static bool fits_immediate(uint64_t value, unsigned width)
 struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allows_immediate)
 {
     const struct t1_value *v = &t->values[value];
-    uint64_t imm = t->nodes[value].imm;
+    uint64_t imm = t1_imm(t, value);
     if (allows_immediate && t1_is_const(t, value) && fits_immediate(imm, width))
         return (struct x64_operand){X64_IMM, 0, (int32_t)imm};
     if (v->gpr == X64_NO_REG && v->next_use == IR_NONE && has_memory(t, value)) {
@@ -269,7 +252,7 @@ struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allow
 static void load_float_const(struct t1 *t, ir_ref value, unsigned reg)
 {
     unsigned temp = alloc_gpr(t);
-    x64_mov_ri(&t->x, temp, t->nodes[value].imm);
+    x64_mov_ri(&t->x, temp, t1_imm(t, value));
     t1_move_gpr_to_xmm(t, reg, temp, is_double(t, value));
     t1_unlock_gpr(t, temp);
 }
@@ -337,10 +320,10 @@ static void vacate_home(struct t1 *t, unsigned host, unsigned guest)
 
 unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
 {
-    ir_ref setter = t->nodes[ref].hint;
+    ir_ref setter = t->values[ref].hint;
     if (setter == IR_NONE)
         return X64_NO_REG;
-    unsigned guest = (unsigned)t->nodes[setter].imm, host = t->host_of[guest];
+    unsigned guest = (unsigned)t1_imm(t, setter), host = t->host_of[guest];
     ir_ref owner = t->gpr_owner[host];
     if (t1_is_live(t, owner) && t->values[owner].next_use <= setter)
         return X64_NO_REG; /* the old value will be dead in time: a move then is as good */
@@ -372,10 +355,10 @@ static void vacate_home_xmm(struct t1 *t, unsigned host, unsigned guest)
 /* As t1_home_gpr, but never one of the registers in `taken`. */
 static unsigned home_xmm(struct t1 *t, ir_ref ref, uint32_t taken)
 {
-    ir_ref setter = t->nodes[ref].hint;
+    ir_ref setter = t->values[ref].hint;
     if (setter == IR_NONE)
         return X64_NO_REG;
-    unsigned guest = (unsigned)t->nodes[setter].imm, host = t->host_of[guest];
+    unsigned guest = (unsigned)t1_imm(t, setter), host = t->host_of[guest];
     ir_ref owner = t->xmm_owner[host];
     if (taken >> host & 1 || (t1_is_live(t, owner) && t->values[owner].next_use <= setter))
         return X64_NO_REG;
@@ -483,7 +466,8 @@ static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
 }
 
-/* A pinned register is its own value; the others are loaded when first used. */
+/* A pinned register is its own value; the others are loaded when first used. Most blocks read their
+ * registers without this (plan.c). */
 void t1_emit_get_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned guest = (unsigned)node->imm;
@@ -493,6 +477,8 @@ void t1_emit_get_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
         read_private(t, ref, node);
         return;
     }
+    if (t->arch[guest] != IR_NONE)
+        t1_clean(t, t->arch[guest]);
     drop_arch(t, guest);
     t->arch[guest] = ref;
     t->values[ref].homes = UINT64_C(1) << guest;
@@ -624,9 +610,9 @@ static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
 {
     struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
     if (t->host_of[guest] == X64_NO_REG && t1_is_const(t, value) &&
-        fits_immediate(t->nodes[value].imm, 64)) {
+        fits_immediate(t1_imm(t, value), 64)) {
         vacate_memory(t, guest);
-        x64_store_i(&t->x, mem, 64, (int32_t)t->nodes[value].imm);
+        x64_store_i(&t->x, mem, 64, (int32_t)t1_imm(t, value));
         return;
     }
     unsigned reg = t1_use_gpr(t, value);
@@ -654,6 +640,8 @@ void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
         set_boxed(t, guest, value);
         return;
     }
+    if (t->arch[guest] == value) /* it is there already */
+        return;
     if (is_pinned(t, guest)) {
         if (t1_is_float_reg(guest))
             set_pinned_float(t, guest, value);

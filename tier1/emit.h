@@ -1,7 +1,7 @@
 /* The state of one tier 1 compile and what its parts offer each other.
  *
- * plan.c copies the block into nodes, shares what is the same value, folds operations into their
- * only user, and notes every value's next use. emit_*.c then emit the nodes in order, asking
+ * plan.c makes a list of nodes of the block's operations: it leaves out what is not needed, folds
+ * operations into their only user, and notes every value's next use. emit_*.c then emit them, asking
  * alloc.c for registers. A value can be in a host register, in a spill slot, and in guest registers
  * ("homes") at once; guest registers that are pinned are host registers themselves.
  *
@@ -25,7 +25,6 @@ unsigned t1_host_features(void);
 
 /* How a node differs from the IR instruction it came from. */
 enum t1_node_flags {
-    T1_SKIP = 1,     /* nothing to emit: an alias, unused, or folded into its user */
     T1_FUSED = 2,    /* exit_if, exit_trap_if, select: on compare(x, y) by cond and width */
     T1_TEST = 4,     /* with T1_FUSED: x & y against zero */
     T1_LEA = 8,      /* add: operand[1] is shifted left by cond */
@@ -35,33 +34,35 @@ enum t1_node_flags {
     T1_NEG_ADDEND = 128, /* fmadd: a * b - c */
 };
 
-/* T1_DUMMIES values behind the last stand for operands that are none (plan.c). */
-enum { T1_MAX_OPERANDS = 4, T1_DUMMIES = 8 };
+enum { T1_MAX_OPERANDS = 4 };
 
-/* One IR instruction, planned. */
+/* One IR instruction that gives code. It defines the value of its number in the block. */
 struct t1_node {
     uint8_t op, type;
+    ir_ref operand[T1_MAX_OPERANDS]; /* canonical values, a dummy for those of the first two that are
+                                        none; [2] beyond count: the IR's raw c */
     uint8_t flags; /* enum t1_node_flags */
     uint8_t count; /* operands that are values */
-    uint8_t width; /* of IR operand a, or of the fused compare */
+    uint8_t width; /* of a fused compare */
     uint8_t cond;  /* enum x64_cc of a fused compare; the shift of T1_LEA */
-    ir_ref operand[T1_MAX_OPERANDS]; /* canonical values; [2] beyond count: the IR's raw c */
-    ir_ref next[T1_MAX_OPERANDS];    /* each operand's next use after this node, or IR_NONE */
-    ir_ref hint;   /* the set_reg whose pinned register this value should be computed in */
+    ir_ref follow; /* the node that is emitted after this one, or IR_NONE */
     uint64_t imm;
+    ir_ref next[T1_MAX_OPERANDS]; /* each operand's next use after this node, or IR_NONE */
 };
+_Static_assert(sizeof(struct t1_node) == 32, "a node is half a cache line");
 
 /* Where one value is. */
 struct t1_value {
     uint64_t homes;    /* guest registers that hold exactly this value */
     ir_ref next_use;   /* IR_NONE: dead */
-    uint16_t uses;     /* total, for folding */
+    ir_ref hint;       /* the set_reg whose pinned register it should be computed in, or IR_NONE */
     uint8_t gpr;       /* host register, or X64_NO_REG */
     uint8_t xmm;
     uint8_t spill;     /* slot, or T1_NO_SPILL */
-    uint8_t unclean;   /* enum t1_unclean; never so in the memory of a guest register */
-    bool is_boxed;     /* f32 in xmm: the 32 bits above it are ones */
+    uint8_t unclean : 7;  /* enum t1_unclean; never so in the memory of a guest register */
+    uint8_t is_boxed : 1; /* f32 in xmm: the 32 bits above it are ones */
 };
+_Static_assert(sizeof(struct t1_value) == 16, "a value is stored at once");
 
 /* Whether a float may be a NaN other than the canonical one that RISC-V would have given: it is
  * made canonical only where its bits matter. */
@@ -99,15 +100,15 @@ struct t1_exit {
 
 /* What planning asks about an operation (plan.c), together so that it is one load. */
 struct t1_op {
-    uint8_t traits; /* enum plan_trait */
+    uint16_t traits; /* enum plan_trait */
     uint8_t operand_count;
-    bool can_leave;
 };
 
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
     const struct ir_block *block;
+    const struct ir_insn *insns; /* of the block */
     struct tb_cache *cache;
     struct tb *tb;
     const struct tier_options *options;
@@ -116,10 +117,11 @@ struct t1 {
     bool is_full;      /* no TB record could be made */
 
     uint32_t capacity; /* of the arrays below, in nodes */
-    struct t1_node *nodes;
-    struct t1_value *values;
-    ir_ref *canon;     /* canonical value of each */
-    uint32_t *offsets; /* of each node's code, for dumps */
+    struct t1_node *nodes;   /* by number of the instruction; those that give code are filled in */
+    ir_ref first;            /* the node that is emitted first, or IR_NONE */
+    struct t1_value *values; /* one more than nodes: the dummy */
+    ir_ref *canon;           /* canonical value of each, where there are aliases */
+    uint32_t *offsets;       /* of each node's code, for dumps */
     struct t1_cold *colds;
     struct t1_exit *exits;
     struct fault_point *faults;
@@ -147,12 +149,16 @@ typedef void t1_emit_fn(struct t1 *t, ir_ref ref, const struct t1_node *node);
 
 /* ---- plan.c ---- */
 void t1_plan_init(struct t1 *t);
-/* Fills nodes and values from t->block. */
+/* Fills nodes and values from t->block; begins the register cache. */
 void t1_plan(struct t1 *t);
 
 static inline bool t1_is_const(const struct t1 *t, ir_ref value)
 {
-    return t->nodes[value].op == IR_const;
+    return t->insns[value].op == IR_const;
+}
+static inline uint64_t t1_imm(const struct t1 *t, ir_ref value)
+{
+    return t->insns[value].imm;
 }
 static inline bool t1_is_live(const struct t1 *t, ir_ref value)
 {
@@ -160,7 +166,7 @@ static inline bool t1_is_live(const struct t1 *t, ir_ref value)
 }
 static inline bool t1_is_float(const struct t1 *t, ir_ref value)
 {
-    return ir_type_is_float(t->nodes[value].type);
+    return ir_type_is_float(t->insns[value].type);
 }
 static inline bool t1_is_float_reg(unsigned guest)
 {
@@ -169,15 +175,24 @@ static inline bool t1_is_float_reg(unsigned guest)
 /* Type of operand a, b or c of the IR instruction, before planning. */
 static inline unsigned t1_operand_type(const struct t1 *t, ir_ref ref, unsigned k)
 {
-    const struct ir_insn *insn = &t->block->insns[ref];
-    return t->block->insns[k == 0 ? insn->a : k == 1 ? insn->b : insn->c].type;
+    const struct ir_insn *insn = &t->insns[ref];
+    return t->insns[k == 0 ? insn->a : k == 1 ? insn->b : insn->c].type;
+}
+/* Width of operand a. */
+static inline unsigned t1_width_a(const struct t1 *t, ir_ref ref)
+{
+    return ir_type_width[t->insns[t->insns[ref].a].type];
 }
 
 /* ---- alloc.c ---- */
 void t1_alloc_begin(struct t1 *t);
-/* Around each node: notes next uses of its operands; releases what has died. */
-void t1_node_begin(struct t1 *t, const struct t1_node *node);
-void t1_node_end(struct t1 *t, ir_ref ref, const struct t1_node *node);
+/* What died at a node gives up its scratch registers and spill slot. */
+void t1_release(struct t1 *t, ir_ref value);
+/* The block cannot be compiled: no further node is emitted. */
+static inline void t1_stop(struct t1 *t)
+{
+    t->x.limit = t->x.start;
+}
 
 /* All of these lock the register until the node's end. */
 unsigned t1_use_gpr(struct t1 *t, ir_ref value); /* the value in a register */

@@ -81,8 +81,10 @@ static unsigned padding_for_rel32(const struct t1 *t, unsigned distance)
 static struct tb *successor(struct t1 *t, uint64_t pc)
 {
     struct tb *to = tb_reference(t->cache, pc, t->block->mode);
-    if (!to)
+    if (!to) {
         t->is_full = true;
+        t1_stop(t);
+    }
     return to;
 }
 

@@ -154,14 +154,14 @@ void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double)
 /* f32: the 32 bits above the value are ones. */
 static bool is_boxed(const struct t1 *t, ir_ref value)
 {
-    return t->nodes[value].op == IR_box || t->values[value].is_boxed;
+    return t->insns[value].op == IR_box || t->values[value].is_boxed;
 }
 
 /* The result is as the host gave it; an f32's upper neighbour is that of the first source. */
 static void note_result(struct t1 *t, ir_ref ref, ir_ref first)
 {
     t->values[ref].unclean =
-        t->nodes[ref].type == IR_F64 ? T1_UNCLEAN_F64 : T1_UNCLEAN_F32;
+        t->insns[ref].type == IR_F64 ? T1_UNCLEAN_F64 : T1_UNCLEAN_F32;
     t->values[ref].is_boxed = is_boxed(t, first);
 }
 
@@ -362,7 +362,7 @@ void t1_emit_fcopysign(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_feq(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     enum { CMPS = 0xc2, EQUAL_QUIET = 0 };
-    bool is_double = node->width == 64;
+    bool is_double = t1_width_a(t, ref) == 64;
     unsigned a = t1_use_xmm(t, node->operand[0]);
     struct x64_operand b = t1_use_xmm_operand(t, node->operand[1]);
     unsigned mask = t1_temp_xmm(t);
@@ -380,7 +380,7 @@ static void emit_order(struct t1 *t, ir_ref ref, const struct t1_node *node, enu
     struct x64_operand a = t1_use_xmm_operand(t, node->operand[0]);
     unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
     x64_alu(&t->x, X64_XOR, 0, reg, x64_reg_operand(reg));
-    put_compare(t, COMIS, node->width == 64, b, a);
+    put_compare(t, COMIS, t1_width_a(t, ref) == 64, b, a);
     x64_setcc(&t->x, cc, reg);
 }
 
@@ -426,7 +426,7 @@ void t1_emit_fcvt_to_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
-    bool is_double = node->width == 64;
+    bool is_double = t1_width_a(t, ref) == 64;
     unsigned w = x64_w(ir_type_width[node->type]);
     unsigned a = t1_use_xmm(t, node->operand[0]);
     unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
@@ -459,20 +459,21 @@ static void put_from_integer(struct t1 *t, unsigned w, bool is_double, unsigned 
 }
 
 /* Every 32-bit integer is an f64: the rounding mode does not matter. */
-static bool is_inline_from_integer(const struct t1_node *node)
+static bool is_inline_from_integer(const struct t1_node *node, unsigned width)
 {
-    return node->imm == IR_RM_HOST || (node->type == IR_F64 && node->width == 32);
+    return node->imm == IR_RM_HOST || (node->type == IR_F64 && width == 32);
 }
 
 void t1_emit_fcvt_from_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    if (!is_inline_from_integer(node)) {
+    unsigned width = t1_width_a(t, ref);
+    if (!is_inline_from_integer(node, width)) {
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
-    struct x64_operand source = t1_use(t, node->operand[0], node->width, false);
+    struct x64_operand source = t1_use(t, node->operand[0], width, false);
     unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
-    put_from_integer(t, x64_w(node->width), node->type == IR_F64, reg, source);
+    put_from_integer(t, x64_w(width), node->type == IR_F64, reg, source);
 }
 
 /* From 2^63 on: half of it, with the lost bit kept sticky, and doubled. a result, b operand, c a
@@ -507,11 +508,12 @@ static void emit_from_u64(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 void t1_emit_fcvt_from_u(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    if (!is_inline_from_integer(node)) {
+    unsigned width = t1_width_a(t, ref);
+    if (!is_inline_from_integer(node, width)) {
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
-    if (node->width == 64) {
+    if (width == 64) {
         emit_from_u64(t, ref, node);
         return;
     }
@@ -608,14 +610,14 @@ void t1_emit_unbox(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_bitcast(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref value = node->operand[0];
-    bool is_double = node->width == 64;
+    bool is_double = t1_width_a(t, ref) == 64;
     t1_clean(t, value);
     struct x64_mem mem = t1_memory_of(t, value);
     if (ir_type_is_float(node->type)) {
         unsigned gpr = t1_use_gpr(t, value), reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE);
         t1_move_gpr_to_xmm(t, reg, gpr, is_double);
     } else if (t1_is_const(t, value)) {
-        x64_mov_ri(&t->x, t1_def_gpr(t, ref, IR_NONE, IR_NONE), t->nodes[value].imm);
+        x64_mov_ri(&t->x, t1_def_gpr(t, ref, IR_NONE, IR_NONE), t1_imm(t, value));
     } else if (t->values[value].xmm == X64_NO_REG && mem.base != X64_NO_REG) {
         x64_rm(&t->x, 0x8b | (is_double ? X64_W : 0), t1_def_gpr(t, ref, IR_NONE, IR_NONE), mem);
     } else {

@@ -130,7 +130,7 @@ void t1_emit_xor(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref a = node->operand[0], b = node->operand[1];
     uint64_t ones = bits_zero_extend(UINT64_MAX, op_width(node));
-    if (!t1_is_const(t, b) || (t->nodes[b].imm & ones) != ones) {
+    if (!t1_is_const(t, b) || (t1_imm(t, b) & ones) != ones) {
         emit_alu(t, ref, node, X64_XOR);
         return;
     }
@@ -186,7 +186,7 @@ static void emit_andn(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_and(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref b = node->operand[1];
-    unsigned width = t1_is_const(t, b) ? width_of_mask(t->nodes[b].imm) : 0;
+    unsigned width = t1_is_const(t, b) ? width_of_mask(t1_imm(t, b)) : 0;
     if (node->flags & T1_ANDN)
         emit_andn(t, ref, node);
     else if (width && width < ir_type_width[node->type])
@@ -197,12 +197,12 @@ void t1_emit_and(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 void t1_emit_sext(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    emit_extension(t, ref, node, node->width, node->operand[0], true);
+    emit_extension(t, ref, node, t1_width_a(t, ref), node->operand[0], true);
 }
 
 void t1_emit_zext(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    emit_extension(t, ref, node, node->width, node->operand[0], false);
+    emit_extension(t, ref, node, t1_width_a(t, ref), node->operand[0], false);
 }
 
 void t1_emit_trunc(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -375,7 +375,7 @@ static void emit_shift_by_constant(struct t1 *t, ir_ref ref, const struct t1_nod
                                    enum x64_shift op)
 {
     unsigned width = ir_type_width[node->type];
-    unsigned count = (unsigned)t->nodes[node->operand[1]].imm & (width - 1);
+    unsigned count = (unsigned)t1_imm(t, node->operand[1]) & (width - 1);
     struct x64_operand source = t1_use(t, node->operand[0], op_width(node), true);
     unsigned reg = t1_def_gpr(t, ref, node->operand[0], IR_NONE);
     x64_mov_ro(&t->x, reg, source);
@@ -581,7 +581,7 @@ static bool is_read_by(const struct t1_compare *compare, unsigned reg)
 static void emit_comparison(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     struct t1_compare compare =
-        t1_compare_operands(t, node->operand[0], node->operand[1], node->width, false,
+        t1_compare_operands(t, node->operand[0], node->operand[1], t1_width_a(t, ref), false,
                             t1_cc_of((enum ir_op)node->op));
     unsigned reg = t1_def_gpr(t, ref, node->operand[0], node->operand[1]);
     bool is_cleared = !is_read_by(&compare, reg);

@@ -5,11 +5,17 @@
  * is noted with the guest pc it stands for, and no guest register changes before it. */
 #include "tier1/emit.h"
 
+static void stop_too_long(struct t1 *t)
+{
+    t->trouble = "a block gives more than 64 KiB of code";
+    t1_stop(t);
+}
+
 static void note_unclean_fault(struct t1 *t, uint16_t memop, uint16_t unclean)
 {
     uint32_t offset = x64_offset(&t->x);
     if (offset > UINT16_MAX)
-        t->trouble = "a block gives more than 64 KiB of code";
+        stop_too_long(t);
     t->faults[t->fault_count++] = (struct fault_point){
         .code_offset = (uint16_t)offset,
         .guest_offset = (uint16_t)ir_memop_pc_offset(memop),
@@ -32,7 +38,7 @@ static struct x64_mem guest_at(unsigned index, int32_t disp)
 static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
 {
     if (t1_is_const(t, value)) {
-        uint64_t address = t->nodes[value].imm + disp;
+        uint64_t address = t1_imm(t, value) + disp;
         if ((int64_t)address == (int32_t)address)
             return x64_at(TB_HOST_MEMORY, (int32_t)address);
         unsigned temp = t1_temp_gpr(t);
@@ -106,7 +112,7 @@ void t1_emit_store(struct t1 *t, ir_ref ref, const struct t1_node *node)
         return;
     }
     struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
-    uint64_t imm = t->nodes[value].imm;
+    uint64_t imm = t1_imm(t, value);
     if (t1_is_const(t, value) && (width < 64 || (int64_t)imm == (int32_t)imm)) {
         note_fault(t, memop);
         x64_store_i(&t->x, mem, width, (int32_t)imm);

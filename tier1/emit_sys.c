@@ -51,7 +51,7 @@ static void store_argument(struct t1 *t, unsigned k, ir_ref value, unsigned type
     struct x64_mem mem = argument(k);
     unsigned width = ir_type_width[type];
     if (t1_is_const(t, value)) {
-        store_constant(t, mem, bits_zero_extend(t->nodes[value].imm, width));
+        store_constant(t, mem, bits_zero_extend(t1_imm(t, value), width));
     } else if (ir_type_is_float(type)) {
         t1_store_xmm(t, mem, t1_use_xmm(t, value), width == 64);
         mem.disp += 4;

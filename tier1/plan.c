@@ -1,25 +1,28 @@
-/* Planning: what the emission pass must know ahead of time.
+/* Planning: what each node is to do and when each value is needed next.
  *
- * Forward, each instruction becomes a node whose operands are canonical values: a repeated get_reg,
- * a trunc, a zext of a value that is already zero-extended and an integer bitcast are only names
- * for their operand; a boxed f32 stands for the f32 itself. So the bits of a register above a
- * value's width are arbitrary, save that a canonical i32 is always zero-extended. Backward, unused
- * nodes are dropped, single-use operations are folded into their user, and next uses and
- * destination hints are noted. */
+ * One backward walk over the IR decides which operations are emitted (those that are needed), links
+ * them into a list, notes next uses, passes hints on which pinned register a result should be
+ * computed in, and folds an operation into its only user: by the time the walk reaches an operation
+ * all of its uses are known. Reads of guest registers become values that are there from the start
+ * (plan_backward with EARLY_GETS); a block that reads a register after a write is walked again with
+ * its reads in order. A block with operations that may be other names of their operands is walked
+ * forward first, for the canonical name of each value. */
 #include "tier1/emit.h"
 
 #include <string.h>
 
-/* What the two scans ask about each operation, in one byte so that most need one test. */
 enum plan_trait {
-    ALIASES = 1,    /* may be another name for its operand, or changes what registers are known */
+    ALIASES = 1,    /* may be another name for its operand, or the better one (box) */
     REMOVABLE = 2,  /* nothing to do when nobody uses the result */
-    FOLDS = 4,
+    FOLDED = 4,     /* may become part of its only user */
     PASSES_HINT = 8,
     COMMUTES = 16,
     OBSERVES = 32,  /* may fault or leave: guest registers must be in their places */
     SETS = 64,
     GETS = 128,
+    EXITS = 256,
+    SELECTS = 512,  /* the condition, operand a, goes last */
+    IS_CONST = 1024,
 };
 
 /* Traits that follow from the flags of ir_ops.def. */
@@ -27,9 +30,9 @@ enum plan_trait {
 #define R REMOVABLE
 #define E 0
 #define Q 0
-#define B OBSERVES
+#define B (OBSERVES | EXITS)
 #define Z 0
-static const uint8_t flag_traits[IR_OP_COUNT] = {
+static const uint16_t flag_traits[IR_OP_COUNT] = {
 #define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = (flags),
 #include "src/ir/ir_ops.def"
 #undef IR_OP
@@ -41,30 +44,35 @@ static const uint8_t flag_traits[IR_OP_COUNT] = {
 #undef B
 #undef Z
 
-static const uint8_t own_traits[IR_OP_COUNT] = {
-    [IR_get_reg] = ALIASES | GETS,
-    [IR_set_reg] = ALIASES | SETS | FOLDS,
+static const uint16_t own_traits[IR_OP_COUNT] = {
+    [IR_const] = IS_CONST,
+    [IR_get_reg] = GETS,
+    [IR_set_reg] = SETS,
     [IR_trunc] = ALIASES,
     [IR_sext] = ALIASES | PASSES_HINT,
     [IR_zext] = ALIASES | PASSES_HINT,
     [IR_bitcast] = ALIASES,
     [IR_unbox] = ALIASES,
-    [IR_box] = PASSES_HINT,
-    [IR_add] = FOLDS | PASSES_HINT | COMMUTES,
+    [IR_box] = ALIASES | PASSES_HINT | FOLDED,
+    [IR_add] = PASSES_HINT | COMMUTES,
     [IR_sub] = PASSES_HINT,
     [IR_mul] = PASSES_HINT | COMMUTES,
-    [IR_and] = FOLDS | PASSES_HINT | COMMUTES,
+    [IR_and] = PASSES_HINT | COMMUTES | FOLDED,
     [IR_or] = PASSES_HINT | COMMUTES,
-    [IR_xor] = PASSES_HINT | COMMUTES,
-    [IR_shl] = PASSES_HINT,
+    [IR_xor] = PASSES_HINT | COMMUTES | FOLDED,
+    [IR_shl] = PASSES_HINT | FOLDED,
     [IR_shr] = PASSES_HINT,
     [IR_sar] = PASSES_HINT,
     [IR_rotl] = PASSES_HINT,
     [IR_rotr] = PASSES_HINT,
-    [IR_select] = FOLDS,
-    [IR_fmadd] = FOLDS,
-    [IR_exit_if] = FOLDS,
-    [IR_exit_trap_if] = FOLDS,
+    [IR_eq] = FOLDED,
+    [IR_ne] = FOLDED,
+    [IR_lt_s] = FOLDED,
+    [IR_ge_s] = FOLDED,
+    [IR_lt_u] = FOLDED,
+    [IR_ge_u] = FOLDED,
+    [IR_select] = SELECTS,
+    [IR_fneg] = FOLDED,
     [IR_load] = OBSERVES,
     [IR_load_f32] = OBSERVES,
     [IR_store] = OBSERVES,
@@ -79,137 +87,160 @@ void t1_plan_init(struct t1 *t)
         t->op[op] = (struct t1_op){
             .traits = flag_traits[op] | own_traits[op],
             .operand_count = ir_op_info[op].operand_count,
-            .can_leave = (flag_traits[op] & OBSERVES) != 0,
         };
 }
 
-/* ---- forward ---- */
+/* ---- values and their names ---- */
 
-static bool is_same_class(const struct t1 *t, ir_ref a, ir_ref b)
+/* Every value is nowhere and unused; gives the traits of all operations together. Operands that are
+ * no values stand for a dummy value behind the last, which never dies. */
+static unsigned init_values(struct t1 *t)
 {
-    return t1_is_float(t, a) == t1_is_float(t, b);
+    const struct ir_insn *insns = t->insns;
+    struct t1_value *values = t->values;
+    const struct t1_op *op = t->op;
+    unsigned traits = 0;
+    uint32_t length = t->block->length;
+    for (uint32_t i = 0; i < length; i++) {
+        traits |= op[insns[i].op].traits;
+        values[i] = (struct t1_value){.next_use = IR_NONE,
+                                      .hint = IR_NONE,
+                                      .gpr = X64_NO_REG,
+                                      .xmm = X64_NO_REG,
+                                      .spill = T1_NO_SPILL};
+    }
+    values[length] = (struct t1_value){
+        .hint = IR_NONE, .gpr = X64_NO_REG, .xmm = X64_NO_REG, .spill = T1_NO_SPILL};
+    return traits;
 }
 
 /* True when the register of canonical value v, read at 64 bits, is its low `width` bits. */
 static bool is_zero_extended(const struct t1 *t, ir_ref v, unsigned width)
 {
-    const struct t1_node *node = &t->nodes[v];
-    if (node->op == IR_const)
-        return width >= 64 || node->imm >> width == 0;
-    return width == 32 && node->type == IR_I32;
+    const struct ir_insn *insn = &t->insns[v];
+    if (insn->op == IR_const)
+        return width >= 64 || insn->imm >> width == 0;
+    return width == 32 && insn->type == IR_I32;
 }
 
-/* The canonical value that this instruction is another name for, or itself; for a set_reg that
- * changes nothing its operand. known: value of each guest register so far. */
-static ir_ref alias_of(struct t1 *t, ir_ref ref, const struct t1_node *node, ir_ref *known)
+/* The canonical value that this instruction is another name for, or itself. */
+static ir_ref alias_of(const struct t1 *t, ir_ref ref)
 {
-    ir_ref operand = node->operand[0];
-    switch (node->op) {
-    case IR_get_reg: {
-        ir_ref value = known[node->imm];
-        if (value != IR_NONE && is_same_class(t, value, ref))
-            return value;
-        known[node->imm] = ref;
-        return ref;
-    }
-    case IR_set_reg:
-        if (known[node->imm] == operand)
-            return operand;
-        known[node->imm] = operand;
-        return ref;
+    const struct ir_insn *insn = &t->insns[ref];
+    ir_ref operand = t->canon[insn->a];
+    switch (insn->op) {
     case IR_trunc:
         return operand;
     case IR_sext:
-        return node->width == ir_type_width[node->type] ? operand : ref;
+        return t1_width_a(t, ref) == ir_type_width[insn->type] ? operand : ref;
     case IR_zext:
-        if (node->width == ir_type_width[node->type] || is_zero_extended(t, operand, node->width))
+        if (t1_width_a(t, ref) == ir_type_width[insn->type] ||
+            is_zero_extended(t, operand, t1_width_a(t, ref)))
             return operand;
         return ref;
     case IR_bitcast:
-        return is_same_class(t, operand, ref) ? operand : ref;
+        return t1_is_float(t, operand) == t1_is_float(t, ref) ? operand : ref;
     case IR_unbox:
-        return t->nodes[operand].op == IR_box ? operand : ref;
+        return t->insns[operand].op == IR_box ? operand : ref;
     default: /* an opcode as stored, not the enum: all others stand for themselves */
         return ref;
     }
 }
 
-/* Operands that are no values become a dummy value, so that both scans can treat the first two
- * alike without asking; there are several dummies, or each node would wait for the one before.
- * c keeps its raw content. The arrays come as arguments, because the compiler must take every store
- * into them for one that may change *t. */
-static inline void copy_insn(const struct ir_insn *insns, ir_ref ref, unsigned count, ir_ref dummy,
-                             ir_ref *canon, struct t1_node *node)
+/* A box is the better name of the value in it, from there on: the two need one register. */
+static void name_values(struct t1 *t)
 {
-    const struct ir_insn *insn = &insns[ref];
-    ir_ref a = count > 0 ? insn->a : ref, b = count > 1 ? insn->b : ref, c = insn->c;
-    canon[ref] = dummy;
-    if (__builtin_expect(count > 2, 0))
-        c = canon[c];
-    *node = (struct t1_node){
-        .op = insn->op,
-        .type = insn->type,
-        .count = (uint8_t)count,
-        .width = ir_type_width[insns[a].type],
-        .operand = {canon[a], canon[b], c},
-        .hint = IR_NONE,
-        .imm = insn->imm,
-    };
-    canon[ref] = ref;
-}
-
-static inline void count_uses(struct t1_value *values, const struct t1_node *node)
-{
-    values[node->operand[0]].uses++;
-    values[node->operand[1]].uses++;
-    if (__builtin_expect(node->count > 2, 0))
-        values[node->operand[2]].uses++;
-}
-
-static void plan_forward(struct t1 *t)
-{
-    const struct ir_insn *insns = t->block->insns;
-    struct t1_node *nodes = t->nodes;
-    struct t1_value *values = t->values;
+    const struct ir_insn *insns = t->insns;
     ir_ref *canon = t->canon;
-    uint32_t length = t->block->length, dummies = t->capacity, exits = 0;
-    ir_ref known[IR_GUEST_REGS];
-    memset(known, 0xff, sizeof known);
+    uint32_t length = t->block->length;
     for (uint32_t i = 0; i < length; i++) {
         ir_ref ref = (ir_ref)i;
-        struct t1_node *node = &nodes[i];
-        struct t1_op op = t->op[insns[i].op];
-        copy_insn(insns, ref, op.operand_count, (ir_ref)(dummies + i % T1_DUMMIES), canon, node);
-        values[i] = (struct t1_value){
-            .next_use = IR_NONE, .gpr = X64_NO_REG, .xmm = X64_NO_REG, .spill = T1_NO_SPILL};
-        if (op.traits & ALIASES) {
-            ir_ref canonical = alias_of(t, ref, node, known);
-            if (canonical != ref) {
-                canon[ref] = canonical;
-                node->flags = T1_SKIP;
-                continue;
-            }
-        }
-        if (node->op == IR_box) /* its low half: from here on the two need one register */
+        canon[i] = t->op[insns[i].op].traits & ALIASES ? alias_of(t, ref) : ref;
+        if (insns[i].op == IR_box && canon[insns[i].a] == insns[i].a)
             canon[insns[i].a] = ref;
-        exits += op.can_leave;
-        count_uses(values, node);
     }
-    t->exits_planned = exits;
+    canon[length] = (ir_ref)length;
 }
 
-/* ---- backward ---- */
+/* What operand `name` of the instruction at `ref` stands for. */
+static inline ir_ref resolve(const struct t1 *t, ir_ref name, ir_ref ref, bool has_aliases)
+{
+    ir_ref dummy = (ir_ref)t->block->length, value = name < dummy ? name : dummy;
+    if (!has_aliases)
+        return value;
+    ir_ref canonical = t->canon[value];
+    return canonical < ref ? canonical : value; /* a box that is still to come is no name */
+}
+
+/* ---- folding ---- */
 
 /* What the scan knows about the instructions after the current one. */
 struct scan {
-    uint32_t next_observation;          /* the nearest that can leave or fault */
-    ir_ref next_set[IR_GUEST_REGS];     /* the nearest set_reg, IR_NONE: none */
+    uint32_t next_observation;      /* the nearest that can leave or fault */
+    ir_ref next_set[IR_GUEST_REGS]; /* the nearest set_reg, IR_NONE: none */
     ir_ref next_get[IR_GUEST_REGS];
+    uint64_t overwritten; /* registers that are written before anybody can see them */
+    ir_ref follow;        /* the node to be emitted next, IR_NONE: none */
+    uint32_t exits;
+    bool has_aliases;
 };
 
-static bool is_single_use(const struct t1 *t, ir_ref value, enum ir_op op)
+/* The slot of the node's only operand `value`, when that is the value's only use; else none. */
+enum { NO_SLOT = T1_MAX_OPERANDS };
+static unsigned only_slot(const struct t1_node *user, ir_ref value)
 {
-    return t->nodes[value].op == op && t->values[value].uses == 1;
+    unsigned slot = NO_SLOT;
+    for (unsigned k = 0; k < user->count; k++) {
+        if (user->operand[k] != value)
+            continue;
+        if (slot != NO_SLOT || user->next[k] != IR_NONE)
+            return NO_SLOT;
+        slot = k;
+    }
+    return slot;
+}
+
+/* `value` becomes operand k of the node at `ref`, between whatever uses of it were noted already. */
+static void insert_use(struct t1 *t, ir_ref value, ir_ref ref, unsigned k)
+{
+    struct t1_node *user = &t->nodes[ref];
+    ir_ref *place = &t->values[value].next_use, next = *place;
+    while (next < ref) {
+        struct t1_node *node = &t->nodes[next];
+        ir_ref after = IR_NONE;
+        for (unsigned i = 0; i < node->count; i++)
+            if (node->operand[i] == value)
+                after = node->next[i];
+        if (after >= ref) /* the node is the last one before ref: its slots lead to ref */
+            for (unsigned i = 0; i < node->count; i++)
+                if (node->operand[i] == value)
+                    node->next[i] = ref;
+        place = NULL;
+        next = after;
+    }
+    if (place)
+        *place = ref;
+    if (next == ref) { /* another operand of the node */
+        for (unsigned i = 0; i < user->count; i++)
+            if (i != k && user->operand[i] == value)
+                next = user->next[i];
+    }
+    user->operand[k] = value;
+    user->next[k] = next;
+}
+
+/* The node no longer has operand k. False when that is not the value's nearest use. */
+static bool remove_use(struct t1 *t, ir_ref ref, unsigned k)
+{
+    const struct t1_node *user = &t->nodes[ref];
+    ir_ref value = user->operand[k];
+    if (t->values[value].next_use != ref)
+        return false;
+    for (unsigned i = 0; i < user->count; i++)
+        if (i != k && user->operand[i] == value)
+            return true;
+    t->values[value].next_use = user->next[k];
+    return true;
 }
 
 static bool is_compare(unsigned op)
@@ -226,215 +257,330 @@ enum x64_cc t1_cc_of(enum ir_op compare)
     return (enum x64_cc)cc[compare - IR_eq];
 }
 
-/* x & y against zero by eq, ne, lt_s, ge_s needs no compare of its own. */
-static void fold_test(struct t1 *t, struct t1_node *node, unsigned first)
+/* The operands of a folded compare: of exits the first two, of select the last two. */
+static unsigned first_compared(const struct t1_node *user)
 {
-    ir_ref x = node->operand[first], y = node->operand[first + 1];
-    bool is_sign_or_zero = node->cond == X64_E || node->cond == X64_NE || node->cond == X64_L ||
-                           node->cond == X64_GE;
-    if (!is_sign_or_zero || node->width < 32 || !t1_is_const(t, y) || t->nodes[y].imm != 0 ||
-        !is_single_use(t, x, IR_and) || ir_type_width[t->nodes[x].type] != node->width)
-        return;
-    struct t1_node *and = &t->nodes[x];
-    and->flags |= T1_SKIP;
-    node->flags |= T1_TEST;
-    node->operand[first] = and->operand[0];
-    node->operand[first + 1] = and->operand[1];
+    return user->op == IR_select ? 2 : 0;
 }
 
-/* Makes the compare that only this node uses part of it; its operands become first, first + 1. */
-static void fold_compare(struct t1 *t, struct t1_node *node, ir_ref condition, unsigned first)
+/* Replaces the node's operands first and first + 1 by those of the binary operation at `ref`. */
+static void take_operands(struct t1 *t, const struct scan *scan, ir_ref user_ref, unsigned first,
+                          ir_ref ref)
 {
-    struct t1_node *compare = &t->nodes[condition];
-    if (!is_compare(compare->op) || t->values[condition].uses != 1)
-        return;
-    compare->flags |= T1_SKIP;
-    node->flags |= T1_FUSED;
-    node->cond = (uint8_t)t1_cc_of((enum ir_op)compare->op);
-    node->width = compare->width;
-    node->operand[first] = compare->operand[0];
-    node->operand[first + 1] = compare->operand[1];
-    node->count = (uint8_t)(first + 2);
-    fold_test(t, node, first);
+    const struct ir_insn *insn = &t->insns[ref];
+    struct t1_node *user = &t->nodes[user_ref];
+    user->operand[first] = user->operand[first + 1] = (ir_ref)t->block->length;
+    user->count = (uint8_t)(first + 2);
+    insert_use(t, resolve(t, insn->a, ref, scan->has_aliases), user_ref, first);
+    insert_use(t, resolve(t, insn->b, ref, scan->has_aliases), user_ref, first + 1);
+}
+
+/* exit_if, exit_trap_if and select on a compare. */
+static bool fold_compare(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref,
+                         unsigned slot)
+{
+    struct t1_node *user = &t->nodes[user_ref];
+    bool is_condition = user->op == IR_select ? slot == 2
+                                              : user->op == IR_exit_if || user->op == IR_exit_trap_if;
+    if (!is_condition || user->flags & T1_FUSED)
+        return false;
+    user->flags |= T1_FUSED;
+    user->cond = (uint8_t)t1_cc_of((enum ir_op)t->insns[ref].op);
+    user->width = (uint8_t)t1_width_a(t, ref);
+    take_operands(t, scan, user_ref, slot, ref);
+    return true;
+}
+
+/* x & y against zero by eq, ne, lt_s, ge_s needs no compare of its own. */
+static bool fold_test(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref,
+                      unsigned slot)
+{
+    struct t1_node *user = &t->nodes[user_ref];
+    bool is_sign_or_zero = user->cond == X64_E || user->cond == X64_NE || user->cond == X64_L ||
+                           user->cond == X64_GE;
+    if (!(user->flags & T1_FUSED) || user->flags & T1_TEST || slot != first_compared(user))
+        return false;
+    ir_ref zero = user->operand[slot + 1];
+    if (!is_sign_or_zero || user->width < 32 || !t1_is_const(t, zero) || t1_imm(t, zero) != 0 ||
+        ir_type_width[t->insns[ref].type] != user->width || !remove_use(t, user_ref, slot + 1))
+        return false;
+    user->flags |= T1_TEST;
+    take_operands(t, scan, user_ref, slot, ref);
+    return true;
+}
+
+static bool is_native_add(const struct t1_node *node)
+{
+    return node->type == IR_I64 || node->type == IR_I32;
 }
 
 /* add x, shl(y, 1..3) is one lea. */
-static void fold_lea(struct t1 *t, struct t1_node *node)
+static bool fold_lea(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref,
+                     unsigned slot)
 {
-    if (node->type != IR_I64 && node->type != IR_I32)
-        return;
-    for (unsigned k = 0; k < 2; k++) {
-        ir_ref shifted = node->operand[k], other = node->operand[1 - k];
-        struct t1_node *shl = &t->nodes[shifted];
-        if (!is_single_use(t, shifted, IR_shl) || shl->type != node->type ||
-            !t1_is_const(t, shl->operand[1]) || t1_is_const(t, shl->operand[0]) ||
-            t1_is_const(t, other))
-            continue;
-        uint64_t count = t->nodes[shl->operand[1]].imm & (ir_type_width[node->type] - 1u);
-        if (count < 1 || count > 3)
-            continue;
-        shl->flags |= T1_SKIP;
-        node->flags |= T1_LEA;
-        node->cond = (uint8_t)count;
-        node->operand[0] = other;
-        node->operand[1] = shl->operand[0];
-        return;
-    }
+    const struct ir_insn *shl = &t->insns[ref];
+    struct t1_node *user = &t->nodes[user_ref];
+    ir_ref other = user->operand[1 - slot];
+    if (user->op != IR_add || user->flags & T1_LEA || !is_native_add(user) ||
+        shl->type != user->type || t1_is_const(t, other))
+        return false;
+    ir_ref amount = resolve(t, shl->b, ref, scan->has_aliases);
+    ir_ref shifted = resolve(t, shl->a, ref, scan->has_aliases);
+    if (!t1_is_const(t, amount) || t1_is_const(t, shifted))
+        return false;
+    uint64_t count = t1_imm(t, amount) & (ir_type_width[user->type] - 1u);
+    if (count < 1 || count > 3)
+        return false;
+    user->flags |= T1_LEA;
+    user->cond = (uint8_t)count;
+    user->operand[0] = other;
+    user->next[0] = user->next[1 - slot];
+    user->operand[1] = (ir_ref)t->block->length;
+    insert_use(t, shifted, user_ref, 1);
+    return true;
 }
 
 /* and x, xor(y, -1) is one andn. */
-static void fold_andn(struct t1 *t, struct t1_node *node)
+static bool fold_andn(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref,
+                      unsigned slot)
 {
-    if (!(t->features & T1_BMI1) || (node->type != IR_I64 && node->type != IR_I32))
-        return;
-    uint64_t ones = node->type == IR_I64 ? UINT64_MAX : UINT32_MAX;
-    for (unsigned k = 0; k < 2; k++) {
-        ir_ref inverted = node->operand[k], other = node->operand[1 - k];
-        struct t1_node *xor = &t->nodes[inverted];
-        if (!is_single_use(t, inverted, IR_xor) || xor->type != node->type ||
-            !t1_is_const(t, xor->operand[1]) ||
-            (t->nodes[xor->operand[1]].imm & ones) != ones || t1_is_const(t, other))
-            continue;
-        xor->flags |= T1_SKIP;
-        node->flags |= T1_ANDN;
-        node->operand[0] = xor->operand[0];
-        node->operand[1] = other;
-        return;
-    }
+    const struct ir_insn *xor = &t->insns[ref];
+    struct t1_node *user = &t->nodes[user_ref];
+    ir_ref other = user->operand[1 - slot];
+    if (user->op != IR_and || user->flags & T1_ANDN || !(t->features & T1_BMI1) ||
+        !is_native_add(user) || xor->type != user->type || t1_is_const(t, other))
+        return false;
+    uint64_t ones = user->type == IR_I64 ? UINT64_MAX : UINT32_MAX;
+    ir_ref mask = resolve(t, xor->b, ref, scan->has_aliases);
+    if (!t1_is_const(t, mask) || (t1_imm(t, mask) & ones) != ones)
+        return false;
+    user->flags |= T1_ANDN;
+    user->operand[1] = other;
+    user->next[1] = user->next[1 - slot];
+    user->operand[0] = (ir_ref)t->block->length;
+    insert_use(t, resolve(t, xor->a, ref, scan->has_aliases), user_ref, 0);
+    return true;
 }
 
-static void fold_negation(struct t1 *t, struct t1_node *node, unsigned k, unsigned flag)
+static bool fold_negation(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref,
+                          unsigned slot)
 {
-    ir_ref operand = node->operand[k];
-    if (!is_single_use(t, operand, IR_fneg))
-        return;
-    t->nodes[operand].flags |= T1_SKIP;
-    node->operand[k] = t->nodes[operand].operand[0];
-    node->flags ^= flag;
+    struct t1_node *user = &t->nodes[user_ref];
+    if (user->op != IR_fmadd || !(t->features & T1_FMA) || user->imm != IR_RM_HOST)
+        return false;
+    user->flags ^= slot == 2 ? T1_NEG_ADDEND : T1_NEG_PRODUCT;
+    insert_use(t, resolve(t, t->insns[ref].a, ref, scan->has_aliases), user_ref, slot);
+    return true;
 }
 
-static void fold(struct t1 *t, struct t1_node *node)
+/* An f32 that goes to memory in its box. */
+static bool fold_box(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref user_ref)
 {
-    switch (node->op) {
-    case IR_exit_if:
-    case IR_exit_trap_if:
-        fold_compare(t, node, node->operand[0], 0);
-        break;
-    case IR_select: {
-        ir_ref condition = node->operand[0];
-        node->operand[0] = node->operand[1];
-        node->operand[1] = node->operand[2];
-        node->operand[2] = condition;
-        fold_compare(t, node, condition, 2);
-        break;
-    }
-    case IR_add:
-        fold_lea(t, node);
-        break;
+    struct t1_node *user = &t->nodes[user_ref];
+    if (user->op != IR_set_reg || t->pinned >> user->imm & 1 || t->host_of[user->imm] != X64_NO_REG)
+        return false;
+    user->flags |= T1_BOXED;
+    insert_use(t, resolve(t, t->insns[ref].a, ref, scan->has_aliases), user_ref, 0);
+    return true;
+}
+
+/* Makes the operation at `ref` part of its only user; false when it must be done by itself. */
+static bool fold(struct t1 *t, const struct scan *scan, ir_ref ref)
+{
+    ir_ref user_ref = t->values[ref].next_use;
+    unsigned op = t->insns[ref].op, slot = only_slot(&t->nodes[user_ref], ref);
+    if (slot == NO_SLOT)
+        return false;
+    if (is_compare(op))
+        return fold_compare(t, scan, ref, user_ref, slot);
+    switch (op) {
     case IR_and:
-        fold_andn(t, node);
-        break;
-    case IR_fmadd:
-        if (t->features & T1_FMA && node->imm == IR_RM_HOST) {
-            fold_negation(t, node, 0, T1_NEG_PRODUCT);
-            fold_negation(t, node, 1, T1_NEG_PRODUCT);
-            fold_negation(t, node, 2, T1_NEG_ADDEND);
-        }
-        break;
-    case IR_set_reg:
-        if (is_single_use(t, node->operand[0], IR_box) && !(t->pinned >> node->imm & 1) &&
-            t->host_of[node->imm] == X64_NO_REG) {
-            t->nodes[node->operand[0]].flags |= T1_SKIP;
-            node->flags |= T1_BOXED;
-            node->operand[0] = t->nodes[node->operand[0]].operand[0];
-        }
-        break;
-    default: /* an opcode as stored: the others fold nothing */
-        break;
+        return fold_test(t, scan, ref, user_ref, slot);
+    case IR_shl:
+        return fold_lea(t, scan, ref, user_ref, slot);
+    case IR_xor:
+        return fold_andn(t, scan, ref, user_ref, slot);
+    case IR_fneg:
+        return fold_negation(t, scan, ref, user_ref, slot);
+    case IR_box:
+        return fold_box(t, scan, ref, user_ref);
+    default: /* an opcode as stored: the others are not FOLDED */
+        return false;
     }
 }
+
+/* ---- hints ---- */
 
 /* A hint holds when the register's old value cannot be asked for, by name or by an observer,
  * between the value's definition and the set_reg. */
-static void check_hint(const struct t1 *t, struct t1_node *node, const struct scan *scan)
+static bool is_hint_good(const struct t1 *t, ir_ref hint, const struct scan *scan)
 {
-    uint64_t reg = t->nodes[node->hint].imm;
-    if (scan->next_set[reg] != node->hint || scan->next_get[reg] < node->hint ||
-        scan->next_observation < node->hint)
-        node->hint = IR_NONE;
+    uint64_t reg = t->insns[hint].imm;
+    return scan->next_set[reg] == hint && scan->next_get[reg] >= hint &&
+           scan->next_observation >= hint;
 }
 
 /* Passes the node's hint on to the operand that two-address code will want in the same place. */
-static void pass_hint_on(struct t1 *t, const struct t1_node *node, bool is_commutative)
+static void pass_hint_on(struct t1 *t, const struct t1_node *node, ir_ref hint, bool is_commutative)
 {
     for (unsigned k = 0; k < (is_commutative ? 2u : 1u); k++) {
-        struct t1_node *operand = &t->nodes[node->operand[k]];
-        if (operand->op == IR_get_reg || operand->op == IR_const ||
-            t->values[node->operand[k]].next_use != IR_NONE)
+        ir_ref operand = node->operand[k];
+        unsigned op = t->insns[operand].op;
+        if (op == IR_get_reg || op == IR_const || t->values[operand].next_use != IR_NONE)
             continue;
-        operand->hint = node->hint;
+        t->values[operand].hint = hint;
         return;
     }
 }
 
-static void note_effects(const struct t1 *t, ir_ref ref, const struct t1_node *node,
-                         unsigned traits, struct scan *scan)
+static void note_hint(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned traits,
+                      const struct scan *scan)
 {
-    if (traits & OBSERVES)
-        scan->next_observation = ref;
-    if (traits & GETS)
-        scan->next_get[node->imm] = ref;
-    if (traits & SETS) {
-        scan->next_set[node->imm] = ref;
-        if (t->pinned >> node->imm & 1 &&
-            t1_is_float(t, node->operand[0]) == t1_is_float_reg((unsigned)node->imm))
-            t->nodes[node->operand[0]].hint = ref;
+    ir_ref hint = t->values[ref].hint;
+    if (!is_hint_good(t, hint, scan))
+        t->values[ref].hint = IR_NONE;
+    else if (traits & PASSES_HINT)
+        pass_hint_on(t, node, hint, traits & COMMUTES);
+}
+
+/* ---- the walk ---- */
+
+/* A guest register's value from the start of the block. False when it must be read in its turn: in
+ * another class than the register's, or when a later read is there already. */
+static bool get_early(struct t1 *t, struct scan *scan, ir_ref ref)
+{
+    unsigned guest = (unsigned)t->insns[ref].imm;
+    bool is_float = t1_is_float(t, ref);
+    if (t->arch[guest] != IR_NONE)
+        return false;
+    t->arch[guest] = ref;
+    t->values[ref].homes = UINT64_C(1) << guest;
+    scan->next_get[guest] = ref;
+    if (!(t->pinned >> guest & 1))
+        return true;
+    unsigned host = t->host_of[guest];
+    if (is_float) {
+        t->values[ref].xmm = (uint8_t)host;
+        t->xmm_owner[host] = ref;
+    } else {
+        t->values[ref].gpr = (uint8_t)host;
+        t->gpr_owner[host] = ref;
     }
+    return is_float == t1_is_float_reg(guest);
+}
+
+static void note_set(struct t1 *t, ir_ref ref, const struct t1_node *node, struct scan *scan)
+{
+    unsigned guest = (unsigned)node->imm;
+    scan->overwritten |= UINT64_C(1) << guest;
+    scan->next_set[guest] = ref;
+    if (t->pinned >> guest & 1 && t1_is_float(t, node->operand[0]) == t1_is_float_reg(guest))
+        t->values[node->operand[0]].hint = ref;
 }
 
 static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node *node)
 {
-    ir_ref next_a = values[node->operand[0]].next_use, next_b = values[node->operand[1]].next_use;
+    ir_ref a = node->operand[0], b = node->operand[1];
+    ir_ref next_a = values[a].next_use, next_b = values[b].next_use;
     node->next[0] = next_a;
     node->next[1] = next_b;
-    for (unsigned k = 2; k < node->count; k++)
-        node->next[k] = values[node->operand[k]].next_use;
-    values[node->operand[0]].next_use = ref;
-    values[node->operand[1]].next_use = ref;
-    for (unsigned k = 2; k < node->count; k++)
-        values[node->operand[k]].next_use = ref;
+    values[a].next_use = ref;
+    values[b].next_use = ref;
+    if (__builtin_expect(node->count > 2, 0)) {
+        ir_ref c = node->operand[2];
+        node->next[2] = c == a ? next_a : c == b ? next_b : values[c].next_use;
+        values[c].next_use = ref;
+    }
 }
 
-static void plan_backward(struct t1 *t)
+/* Fills the node from its instruction; c keeps its raw content where it is no value. */
+static inline struct t1_node *make_node(struct t1 *t, ir_ref ref, struct t1_op op, bool has_aliases)
+{
+    const struct ir_insn *insn = &t->insns[ref];
+    struct t1_node *node = &t->nodes[ref];
+    ir_ref c = insn->c;
+    if (__builtin_expect(op.operand_count > 2, 0))
+        c = resolve(t, c, ref, has_aliases);
+    *node = (struct t1_node){
+        .op = insn->op,
+        .type = insn->type,
+        .operand = {resolve(t, insn->a, ref, has_aliases), resolve(t, insn->b, ref, has_aliases), c},
+        .count = op.operand_count,
+        .imm = insn->imm,
+    };
+    if (__builtin_expect(op.traits & SELECTS, 0)) {
+        node->operand[2] = node->operand[0];
+        node->operand[0] = node->operand[1];
+        node->operand[1] = c;
+    }
+    return node;
+}
+
+/* What is not emitted: unused, dead, a constant (made where it is used), a register read early. */
+static inline bool is_idle(const struct t1 *t, const struct scan *scan, ir_ref ref, unsigned traits)
+{
+    if (traits & REMOVABLE)
+        return t->values[ref].next_use == IR_NONE || traits & IS_CONST;
+    return traits & SETS && t->block->may_have_dead && scan->overwritten >> t->insns[ref].imm & 1;
+}
+
+/* False when registers cannot be read early. */
+static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bool has_aliases,
+                                                                bool has_early_gets)
 {
     struct scan scan;
-    struct t1_node *nodes = t->nodes;
-    struct t1_value *values = t->values;
     memset(&scan, 0xff, sizeof scan);
+    scan.overwritten = 0;
+    scan.exits = 0;
+    scan.has_aliases = has_aliases;
     for (uint32_t i = t->block->length; i-- > 0;) {
         ir_ref ref = (ir_ref)i;
-        struct t1_node *node = &nodes[i];
-        unsigned traits = t->op[node->op].traits;
-        bool is_unused = traits & REMOVABLE && values[i].next_use == IR_NONE;
-        if (is_unused || node->flags & T1_SKIP) {
-            node->flags |= T1_SKIP;
+        struct t1_op op = t->op[t->insns[i].op];
+        if (is_idle(t, &scan, ref, op.traits) || (has_aliases && t->canon[i] < i))
             continue;
+        if (op.traits & GETS) {
+            scan.overwritten &= ~(UINT64_C(1) << t->insns[i].imm);
+            if (has_early_gets) {
+                if (!get_early(t, &scan, ref))
+                    return false;
+                continue;
+            }
+            scan.next_get[t->insns[i].imm] = ref;
         }
-        if (traits & FOLDS)
-            fold(t, node);
-        if (node->hint != IR_NONE) {
-            check_hint(t, node, &scan);
-            if (node->hint != IR_NONE && traits & PASSES_HINT)
-                pass_hint_on(t, node, traits & COMMUTES);
+        if (op.traits & FOLDED && fold(t, &scan, ref))
+            continue;
+        struct t1_node *node = make_node(t, ref, op, has_aliases);
+        node->follow = scan.follow;
+        scan.follow = ref;
+        if (t->values[i].hint != IR_NONE)
+            note_hint(t, ref, node, op.traits, &scan);
+        note_uses(t->values, ref, node);
+        if (op.traits & OBSERVES) {
+            scan.next_observation = ref;
+            scan.overwritten = 0;
+            scan.exits += op.traits / EXITS & 1;
+        } else if (op.traits & SETS) {
+            if (has_early_gets && t->arch[node->imm] != IR_NONE)
+                return false;
+            note_set(t, ref, node, &scan);
         }
-        note_uses(values, ref, node);
-        if (traits & (OBSERVES | GETS | SETS))
-            note_effects(t, ref, node, traits, &scan);
     }
+    t->first = scan.follow;
+    t->exits_planned = scan.exits;
+    return true;
+}
+
+static bool plan(struct t1 *t, bool has_early_gets)
+{
+    t1_alloc_begin(t);
+    if (!(init_values(t) & ALIASES))
+        return has_early_gets ? plan_backward(t, false, true) : plan_backward(t, false, false);
+    name_values(t);
+    return has_early_gets ? plan_backward(t, true, true) : plan_backward(t, true, false);
 }
 
 void t1_plan(struct t1 *t)
 {
-    plan_forward(t);
-    plan_backward(t);
+    if (!plan(t, true))
+        plan(t, false);
 }

@@ -32,7 +32,7 @@ unsigned t1_host_features(void)
            (HOST_HAS(FMA) ? T1_FMA : 0u);
 }
 
-_Static_assert(IR_MAX_INSNS + T1_DUMMIES <= IR_NONE, "dummies are references too");
+_Static_assert(IR_MAX_INSNS < IR_NONE, "the dummy is a reference too");
 
 static void *grown(void *array, uint32_t count, size_t size_bytes)
 {
@@ -49,8 +49,8 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     if (capacity > IR_MAX_INSNS)
         capacity = IR_MAX_INSNS;
     t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
-    t->values = grown(t->values, capacity + T1_DUMMIES, sizeof *t->values);
-    t->canon = grown(t->canon, capacity, sizeof *t->canon);
+    t->values = grown(t->values, capacity + 1, sizeof *t->values);
+    t->canon = grown(t->canon, capacity + 1, sizeof *t->canon);
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);
     t->colds = grown(t->colds, capacity * 3 + 1, sizeof *t->colds);
@@ -83,6 +83,32 @@ static uint8_t *reserve(struct t1 *t)
     return start;
 }
 
+/* Notes the next uses of the operands. */
+static inline void begin_node(struct t1 *t, const struct t1_node *node)
+{
+    struct t1_value *values = t->values;
+    values[node->operand[0]].next_use = node->next[0];
+    values[node->operand[1]].next_use = node->next[1];
+    for (unsigned k = 2; __builtin_expect(k < node->count, 0); k++)
+        values[node->operand[k]].next_use = node->next[k];
+}
+
+/* Releases what has died. */
+static inline void end_node(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    if (node->next[0] == IR_NONE)
+        t1_release(t, node->operand[0]);
+    if (node->next[1] == IR_NONE)
+        t1_release(t, node->operand[1]);
+    for (unsigned k = 2; __builtin_expect(k < node->count, 0); k++)
+        if (node->next[k] == IR_NONE)
+            t1_release(t, node->operand[k]);
+    if (t->values[ref].next_use == IR_NONE)
+        t1_release(t, ref);
+    t->gpr_locked = 0;
+    t->xmm_locked = 0;
+}
+
 static void emit_nodes(struct t1 *t)
 {
     static t1_emit_fn *const emit[IR_OP_COUNT] = {
@@ -90,18 +116,15 @@ static void emit_nodes(struct t1 *t)
 #include "src/ir/ir_ops.def"
 #undef IR_OP
     };
-    const struct t1_node *nodes = t->nodes;
-    uint32_t *offsets = t->offsets;
-    for (uint32_t i = 0, length = t->block->length; i < length; i++) {
-        const struct t1_node *node = &nodes[i];
-        offsets[i] = x64_offset(&t->x);
-        if (node->flags & T1_SKIP)
-            continue;
-        if (!x64_room(&t->x, MAX_NODE_BYTES) || t->is_full || t->trouble)
+    const struct t1_node *node;
+    for (ir_ref ref = t->first; ref != IR_NONE; ref = node->follow) {
+        node = &t->nodes[ref];
+        t->offsets[ref] = x64_offset(&t->x);
+        if (!x64_room(&t->x, MAX_NODE_BYTES))
             return;
-        t1_node_begin(t, node);
-        emit[node->op](t, (ir_ref)i, node);
-        t1_node_end(t, (ir_ref)i, node);
+        begin_node(t, node);
+        emit[node->op](t, ref, node);
+        end_node(t, ref, node);
     }
 }
 
@@ -122,7 +145,6 @@ static void emit_block(struct t1 *t)
     t->cold_count = 0;
     t->exit_count = 0;
     t->fault_count = 0;
-    t1_alloc_begin(t);
     if (!x64_room(&t->x, MAX_NODE_BYTES))
         return;
     t1_emit_prologue(t);
@@ -179,11 +201,17 @@ static void dump(FILE *out, const struct t1 *t, const uint8_t *start)
     }
     fprintf(out, "guest 0x%" PRIx64 ": %" PRIu32 " bytes at %p\n", block->guest_pc, size_bytes,
             (const void *)start);
-    dump_bytes(out, t, 0, block->length ? t->offsets[0] : cold);
+    ir_ref next = t->first;
+    dump_bytes(out, t, 0, next != IR_NONE ? t->offsets[next] : cold);
     for (uint32_t i = 0; i < block->length; i++) {
-        fprintf(out, "%6" PRIx32 "  ", t->offsets[i]);
+        bool is_emitted = i == next;
+        uint32_t from = next != IR_NONE ? t->offsets[next] : cold;
+        if (is_emitted)
+            next = t->nodes[next].follow;
+        fprintf(out, "%6" PRIx32 "  ", from);
         ir_print_insn(out, block, (ir_ref)i);
-        dump_bytes(out, t, t->offsets[i], i + 1 < block->length ? t->offsets[i + 1] : cold);
+        if (is_emitted)
+            dump_bytes(out, t, from, next != IR_NONE ? t->offsets[next] : cold);
     }
     if (cold < size_bytes)
         fprintf(out, "%6" PRIx32 "  cold\n", cold);
@@ -196,6 +224,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
 {
     struct t1 *t = &((struct tier1 *)tier)->state;
     t->block = job->block;
+    t->insns = job->block->insns;
     t->cache = job->cache;
     t->tb = job->tb;
     ensure_capacity(t, job->block->length);

@@ -134,6 +134,21 @@ struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, stru
     return block;
 }
 
+/* The same for tier 1, whose walk over the block can leave out what is dead as well: pass `dead` is
+ * left to it, unless somebody wants to see the block. */
+static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *arena,
+                                           struct ir_block *block)
+{
+    uint32_t passes = exec->config.opt_passes, dead = 1u << OPT_dead;
+    if (!(passes & dead) || exec->config.dump)
+        return translate_optimise(exec, arena, block);
+    if (passes & ~dead)
+        block = opt_run(arena, block, passes & ~dead);
+    block->may_have_dead = true;
+    verify(block, "optimisation");
+    return block;
+}
+
 /* Adds the time since *ticks to a stage. Lock held. */
 static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
 {
@@ -162,7 +177,8 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
             dump_guest(exec, out, block);
         dump_ir(exec, block, EXEC_DUMP_IR, "ir");
     }
-    block = translate_optimise(exec, arena, block);
+    block = level == TB_TIER_1 ? optimise_for_tier1(exec, arena, block)
+                               : translate_optimise(exec, arena, block);
     end_stage(exec, EXEC_STAGE_OPT, &ticks);
     if (exec->config.dump)
         dump_ir(exec, block, EXEC_DUMP_OPT, "opt");

@@ -110,6 +110,8 @@ struct ir_block {
     uint32_t guest_size_bytes;
     uint32_t guest_length; /* guest instructions */
     uint32_t mode;         /* the FP mode it was translated for, see tb.h */
+    bool may_have_dead;    /* who compiles it is to leave out dead register writes and unused values
+                              (the optimiser's pass `dead` was left to tier 1) */
 };
 
 enum { IR_GUEST_REGS = 64, IR_FIRST_FP_REG = 32 };

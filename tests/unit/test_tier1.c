@@ -212,6 +212,14 @@ static struct ir_block *random_block(uint64_t seed, struct reference *start)
     return block;
 }
 
+/* Optimised, but with what is dead still in it. */
+static struct ir_block *left_to_tier1(const struct ir_block *block)
+{
+    struct ir_block *result = opt_run(&arena, block, OPT_ALL & ~(1u << OPT_dead));
+    result->may_have_dead = true;
+    return result;
+}
+
 static unsigned rounds = 4000;
 
 static void check_random_blocks(unsigned first_seed)
@@ -226,6 +234,7 @@ static void check_random_blocks(unsigned first_seed)
         reference_note_ops(seen, block);
         check_block(block, &start, seed);
         check_block(opt_run(&arena, block, OPT_ALL), &start, seed);
+        check_block(left_to_tier1(block), &start, seed);
     }
     const char *missing = reference_report_ops(seen, "tier 1");
     ck_assert_msg(!missing, "no random block has %s", missing);
@@ -441,6 +450,7 @@ static void check_idioms(unsigned first_seed)
         struct ir_block *block = builder.block;
         check_block(block, &start, seed);
         check_block(opt_run(&arena, block, OPT_ALL), &start, seed);
+        check_block(left_to_tier1(block), &start, seed);
     }
 }
 
