@@ -100,7 +100,8 @@ struct t1_exit {
 
 /* What planning asks about an operation (plan.c), together so that it is one load. */
 struct t1_op {
-    uint16_t traits; /* enum plan_trait */
+    uint8_t kind;   /* enum plan_kind */
+    uint8_t traits; /* enum plan_trait */
     uint8_t operand_count;
 };
 

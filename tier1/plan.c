@@ -11,81 +11,93 @@
 
 #include <string.h>
 
-enum plan_trait {
-    ALIASES = 1,    /* may be another name for its operand, or the better one (box) */
-    REMOVABLE = 2,  /* nothing to do when nobody uses the result */
-    FOLDED = 4,     /* may become part of its only user */
-    PASSES_HINT = 8,
-    COMMUTES = 16,
-    OBSERVES = 32,  /* may fault or leave: guest registers must be in their places */
-    SETS = 64,
-    GETS = 128,
-    EXITS = 256,
-    SELECTS = 512,  /* the condition, operand a, goes last */
-    IS_CONST = 1024,
+/* What an operation is to the walk. */
+enum plan_kind {
+    KIND_CONST,    /* made where it is used */
+    KIND_GET,      /* get_reg */
+    KIND_SET,      /* set_reg */
+    KIND_PURE,     /* nothing to do when nobody uses the result */
+    KIND_FOLDED,   /* the same; may become part of its only user */
+    KIND_OBSERVES, /* may fault or leave: guest registers must be in their places */
+    KIND_EFFECT,
 };
 
-/* Traits that follow from the flags of ir_ops.def. */
-#define P REMOVABLE
-#define R REMOVABLE
-#define E 0
-#define Q 0
-#define B (OBSERVES | EXITS)
-#define Z 0
-static const uint16_t flag_traits[IR_OP_COUNT] = {
+enum plan_trait {
+    ALIASES = 1, /* may be another name for its operand, or the better one (box) */
+    PASSES_HINT = 2,
+    COMMUTES = 4,
+    EXITS = 8,
+    SELECTS = 16, /* the condition, operand a, goes last */
+};
+
+/* Kinds that follow from the flags of ir_ops.def. */
+enum { P = 1, R = 2, E = 4, Q = 8, B = 16, Z = 32, PURE_FLAGS = P | R, EXIT_FLAGS = B };
+static const uint8_t op_flags[IR_OP_COUNT] = {
 #define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = (flags),
 #include "src/ir/ir_ops.def"
 #undef IR_OP
 };
-#undef P
-#undef R
-#undef E
-#undef Q
-#undef B
-#undef Z
 
-static const uint16_t own_traits[IR_OP_COUNT] = {
-    [IR_const] = IS_CONST,
-    [IR_get_reg] = GETS,
-    [IR_set_reg] = SETS,
+static const uint8_t own_kinds[IR_OP_COUNT] = {
+    [IR_get_reg] = KIND_GET,
+    [IR_set_reg] = KIND_SET,
+    [IR_box] = KIND_FOLDED,
+    [IR_and] = KIND_FOLDED,
+    [IR_xor] = KIND_FOLDED,
+    [IR_shl] = KIND_FOLDED,
+    [IR_eq] = KIND_FOLDED,
+    [IR_ne] = KIND_FOLDED,
+    [IR_lt_s] = KIND_FOLDED,
+    [IR_ge_s] = KIND_FOLDED,
+    [IR_lt_u] = KIND_FOLDED,
+    [IR_ge_u] = KIND_FOLDED,
+    [IR_fneg] = KIND_FOLDED,
+    [IR_load] = KIND_OBSERVES,
+    [IR_load_f32] = KIND_OBSERVES,
+    [IR_store] = KIND_OBSERVES,
+    [IR_load_reserved] = KIND_OBSERVES,
+    [IR_store_conditional] = KIND_OBSERVES,
+    [IR_amo] = KIND_OBSERVES,
+};
+
+static const uint8_t own_traits[IR_OP_COUNT] = {
     [IR_trunc] = ALIASES,
     [IR_sext] = ALIASES | PASSES_HINT,
     [IR_zext] = ALIASES | PASSES_HINT,
     [IR_bitcast] = ALIASES,
     [IR_unbox] = ALIASES,
-    [IR_box] = ALIASES | PASSES_HINT | FOLDED,
+    [IR_box] = ALIASES | PASSES_HINT,
     [IR_add] = PASSES_HINT | COMMUTES,
     [IR_sub] = PASSES_HINT,
     [IR_mul] = PASSES_HINT | COMMUTES,
-    [IR_and] = PASSES_HINT | COMMUTES | FOLDED,
+    [IR_and] = PASSES_HINT | COMMUTES,
     [IR_or] = PASSES_HINT | COMMUTES,
-    [IR_xor] = PASSES_HINT | COMMUTES | FOLDED,
-    [IR_shl] = PASSES_HINT | FOLDED,
+    [IR_xor] = PASSES_HINT | COMMUTES,
+    [IR_shl] = PASSES_HINT,
     [IR_shr] = PASSES_HINT,
     [IR_sar] = PASSES_HINT,
     [IR_rotl] = PASSES_HINT,
     [IR_rotr] = PASSES_HINT,
-    [IR_eq] = FOLDED,
-    [IR_ne] = FOLDED,
-    [IR_lt_s] = FOLDED,
-    [IR_ge_s] = FOLDED,
-    [IR_lt_u] = FOLDED,
-    [IR_ge_u] = FOLDED,
     [IR_select] = SELECTS,
-    [IR_fneg] = FOLDED,
-    [IR_load] = OBSERVES,
-    [IR_load_f32] = OBSERVES,
-    [IR_store] = OBSERVES,
-    [IR_load_reserved] = OBSERVES,
-    [IR_store_conditional] = OBSERVES,
-    [IR_amo] = OBSERVES,
 };
+
+static enum plan_kind kind_of(unsigned op)
+{
+    if (op == IR_const)
+        return KIND_CONST;
+    if (own_kinds[op])
+        return (enum plan_kind)own_kinds[op];
+    return op_flags[op] & PURE_FLAGS   ? KIND_PURE
+           : op_flags[op] & EXIT_FLAGS ? KIND_OBSERVES
+                                       : KIND_EFFECT;
+}
 
 void t1_plan_init(struct t1 *t)
 {
     for (unsigned op = 0; op < IR_OP_COUNT; op++)
         t->op[op] = (struct t1_op){
-            .traits = flag_traits[op] | own_traits[op],
+            .kind = (uint8_t)kind_of(op),
+            .traits = own_traits[op] | (op_flags[op] & EXIT_FLAGS ? EXITS : 0),
             .operand_count = ir_op_info[op].operand_count,
         };
 }
@@ -174,14 +186,11 @@ static inline ir_ref resolve(const struct t1 *t, ir_ref name, ir_ref ref, bool h
 
 /* ---- folding ---- */
 
-/* What the scan knows about the instructions after the current one. */
+/* What the walk knows about the instructions after the current one. */
 struct scan {
-    uint32_t next_observation;      /* the nearest that can leave or fault */
     ir_ref next_set[IR_GUEST_REGS]; /* the nearest set_reg, IR_NONE: none */
     ir_ref next_get[IR_GUEST_REGS];
-    uint64_t overwritten; /* registers that are written before anybody can see them */
-    ir_ref follow;        /* the node to be emitted next, IR_NONE: none */
-    uint32_t exits;
+    uint32_t next_observation;      /* the nearest that can leave or fault */
     bool has_aliases;
 };
 
@@ -447,35 +456,26 @@ static void note_hint(struct t1 *t, ir_ref ref, const struct t1_node *node, unsi
 
 /* A guest register's value from the start of the block. False when it must be read in its turn: in
  * another class than the register's, or when a later read is there already. */
-static bool get_early(struct t1 *t, struct scan *scan, ir_ref ref)
+static inline bool get_early(struct t1 *t, struct t1_value *value, ir_ref ref,
+                             const struct ir_insn *insn)
 {
-    unsigned guest = (unsigned)t->insns[ref].imm;
-    bool is_float = t1_is_float(t, ref);
+    unsigned guest = (unsigned)insn->imm;
+    bool is_float = ir_type_is_float(insn->type);
     if (t->arch[guest] != IR_NONE)
         return false;
     t->arch[guest] = ref;
-    t->values[ref].homes = UINT64_C(1) << guest;
-    scan->next_get[guest] = ref;
+    value->homes = UINT64_C(1) << guest;
     if (!(t->pinned >> guest & 1))
         return true;
     unsigned host = t->host_of[guest];
     if (is_float) {
-        t->values[ref].xmm = (uint8_t)host;
+        value->xmm = (uint8_t)host;
         t->xmm_owner[host] = ref;
     } else {
-        t->values[ref].gpr = (uint8_t)host;
+        value->gpr = (uint8_t)host;
         t->gpr_owner[host] = ref;
     }
     return is_float == t1_is_float_reg(guest);
-}
-
-static void note_set(struct t1 *t, ir_ref ref, const struct t1_node *node, struct scan *scan)
-{
-    unsigned guest = (unsigned)node->imm;
-    scan->overwritten |= UINT64_C(1) << guest;
-    scan->next_set[guest] = ref;
-    if (t->pinned >> guest & 1 && t1_is_float(t, node->operand[0]) == t1_is_float_reg(guest))
-        t->values[node->operand[0]].hint = ref;
 }
 
 static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node *node)
@@ -494,79 +494,105 @@ static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node
 }
 
 /* Fills the node from its instruction; c keeps its raw content where it is no value. */
-static inline struct t1_node *make_node(struct t1 *t, ir_ref ref, struct t1_op op, bool has_aliases)
+static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref ref,
+                             const struct ir_insn *insn, struct t1_op op, ir_ref dummy,
+                             bool has_aliases)
 {
-    const struct ir_insn *insn = &t->insns[ref];
-    struct t1_node *node = &t->nodes[ref];
+    ir_ref a = insn->a < dummy ? insn->a : dummy, b = insn->b < dummy ? insn->b : dummy;
     ir_ref c = insn->c;
-    if (__builtin_expect(op.operand_count > 2, 0))
-        c = resolve(t, c, ref, has_aliases);
+    if (has_aliases) {
+        a = resolve(t, a, ref, true);
+        b = resolve(t, b, ref, true);
+        c = op.operand_count > 2 ? resolve(t, c, ref, true) : c;
+    }
     *node = (struct t1_node){
         .op = insn->op,
         .type = insn->type,
-        .operand = {resolve(t, insn->a, ref, has_aliases), resolve(t, insn->b, ref, has_aliases), c},
+        .operand = {a, b, c},
         .count = op.operand_count,
         .imm = insn->imm,
     };
     if (__builtin_expect(op.traits & SELECTS, 0)) {
-        node->operand[2] = node->operand[0];
-        node->operand[0] = node->operand[1];
+        node->operand[0] = b;
         node->operand[1] = c;
+        node->operand[2] = a;
     }
-    return node;
 }
 
-/* What is not emitted: unused, dead, a constant (made where it is used), a register read early. */
-static inline bool is_idle(const struct t1 *t, const struct scan *scan, ir_ref ref, unsigned traits)
-{
-    if (traits & REMOVABLE)
-        return t->values[ref].next_use == IR_NONE || traits & IS_CONST;
-    return traits & SETS && t->block->may_have_dead && scan->overwritten >> t->insns[ref].imm & 1;
-}
-
-/* False when registers cannot be read early. */
+/* False when registers cannot be read early. The arrays are in variables of their own, because the
+ * compiler must take every store into them for one that may change *t. */
 static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bool has_aliases,
                                                                 bool has_early_gets)
 {
+    const struct ir_insn *insns = t->insns;
+    const struct t1_op *ops = t->op;
+    struct t1_value *values = t->values;
+    struct t1_node *nodes = t->nodes;
     struct scan scan;
     memset(&scan, 0xff, sizeof scan);
-    scan.overwritten = 0;
-    scan.exits = 0;
     scan.has_aliases = has_aliases;
-    for (uint32_t i = t->block->length; i-- > 0;) {
+    uint64_t overwritten = 0; /* registers that are written before anybody can see them */
+    uint64_t may_be_dead = t->block->may_have_dead ? UINT64_MAX : 0;
+    uint64_t pinned = t->pinned;
+    uint32_t exits = 0, length = t->block->length;
+    ir_ref follow = IR_NONE; /* the node to be emitted next */
+    for (uint32_t i = length; i-- > 0;) {
         ir_ref ref = (ir_ref)i;
-        struct t1_op op = t->op[t->insns[i].op];
-        if (is_idle(t, &scan, ref, op.traits) || (has_aliases && t->canon[i] < i))
+        const struct ir_insn *insn = &insns[i];
+        struct t1_value *value = &values[i];
+        struct t1_op op = ops[insn->op];
+        struct t1_node *node = &nodes[i];
+        switch ((enum plan_kind)op.kind) {
+        case KIND_CONST:
             continue;
-        if (op.traits & GETS) {
-            scan.overwritten &= ~(UINT64_C(1) << t->insns[i].imm);
+        case KIND_GET:
+            if (value->next_use == IR_NONE)
+                continue;
+            overwritten &= ~(UINT64_C(1) << insn->imm);
+            scan.next_get[insn->imm] = ref;
             if (has_early_gets) {
-                if (!get_early(t, &scan, ref))
+                if (!get_early(t, value, ref, insn))
                     return false;
                 continue;
             }
-            scan.next_get[t->insns[i].imm] = ref;
-        }
-        if (op.traits & FOLDED && fold(t, &scan, ref))
-            continue;
-        struct t1_node *node = make_node(t, ref, op, has_aliases);
-        node->follow = scan.follow;
-        scan.follow = ref;
-        if (t->values[i].hint != IR_NONE)
-            note_hint(t, ref, node, op.traits, &scan);
-        note_uses(t->values, ref, node);
-        if (op.traits & OBSERVES) {
-            scan.next_observation = ref;
-            scan.overwritten = 0;
-            scan.exits += op.traits / EXITS & 1;
-        } else if (op.traits & SETS) {
-            if (has_early_gets && t->arch[node->imm] != IR_NONE)
+            break;
+        case KIND_SET:
+            if (overwritten & may_be_dead & UINT64_C(1) << insn->imm)
+                continue;
+            if (has_early_gets && t->arch[insn->imm] != IR_NONE)
                 return false;
-            note_set(t, ref, node, &scan);
+            overwritten |= UINT64_C(1) << insn->imm;
+            scan.next_set[insn->imm] = ref;
+            break;
+        case KIND_FOLDED:
+            if (value->next_use == IR_NONE || fold(t, &scan, ref))
+                continue;
+            break;
+        case KIND_PURE:
+            if (value->next_use == IR_NONE || (has_aliases && t->canon[i] < i))
+                continue;
+            break;
+        case KIND_OBSERVES:
+            overwritten = 0;
+            exits += op.traits / EXITS & 1;
+            break;
+        case KIND_EFFECT:
+            break;
         }
+        fill_node(t, node, ref, insn, op, (ir_ref)length, has_aliases);
+        node->follow = follow;
+        follow = ref;
+        if (value->hint != IR_NONE)
+            note_hint(t, ref, node, op.traits, &scan);
+        note_uses(values, ref, node);
+        if (op.kind == KIND_OBSERVES)
+            scan.next_observation = ref;
+        else if (op.kind == KIND_SET && pinned >> node->imm & 1 &&
+                 t1_is_float(t, node->operand[0]) == t1_is_float_reg((unsigned)node->imm))
+            values[node->operand[0]].hint = ref;
     }
-    t->first = scan.follow;
-    t->exits_planned = scan.exits;
+    t->first = follow;
+    t->exits_planned = exits;
     return true;
 }
 
