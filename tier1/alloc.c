@@ -21,9 +21,9 @@ enum {
 
 void t1_alloc_begin(struct t1 *t)
 {
-    memset(t->gpr_owner, 0xff, sizeof t->gpr_owner);
-    memset(t->xmm_owner, 0xff, sizeof t->xmm_owner);
-    memset(t->arch, 0xff, sizeof t->arch);
+    ir_set_none(t->gpr_owner, 16);
+    ir_set_none(t->xmm_owner, 16);
+    ir_set_none(t->arch, IR_GUEST_REGS);
     t->gpr_free = SCRATCH;
     t->xmm_free = SCRATCH_XMM;
     t->gpr_locked = 0;

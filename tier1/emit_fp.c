@@ -289,7 +289,7 @@ static void cold_extreme(struct t1 *t, const struct t1_cold *cold)
 
 /* minsd gives its second operand when both are equal: doing it both ways and joining the results
  * by or (min) or and (max) orders the zeros. */
-static void emit_extreme(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned opcode,
+static void emit_float_extreme(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned opcode,
                          unsigned join)
 {
     bool is_double = node->type == IR_F64;
@@ -309,12 +309,12 @@ static void emit_extreme(struct t1 *t, ir_ref ref, const struct t1_node *node, u
 
 void t1_emit_fmin(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    emit_extreme(t, ref, node, 0x5d, 0x56);
+    emit_float_extreme(t, ref, node, 0x5d, 0x56);
 }
 
 void t1_emit_fmax(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    emit_extreme(t, ref, node, 0x5f, 0x54);
+    emit_float_extreme(t, ref, node, 0x5f, 0x54);
 }
 
 /* ---- signs ---- */

@@ -529,7 +529,9 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
     struct t1_value *values = t->values;
     struct t1_node *nodes = t->nodes;
     struct scan scan;
-    memset(&scan, 0xff, sizeof scan);
+    ir_set_none(scan.next_set, IR_GUEST_REGS);
+    ir_set_none(scan.next_get, IR_GUEST_REGS);
+    scan.next_observation = UINT32_MAX;
     scan.has_aliases = has_aliases;
     uint64_t overwritten = 0; /* registers that are written before anybody can see them */
     uint64_t may_be_dead = t->block->may_have_dead ? UINT64_MAX : 0;

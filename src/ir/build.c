@@ -23,7 +23,7 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
     builder->block = block;
     builder->arena = arena;
     builder->failed = false;
-    memset(builder->const_hash, 0xff, sizeof builder->const_hash); /* all IR_NONE */
+    ir_set_none(builder->const_hash, IR_CONST_HASH_SLOTS);
 }
 
 static bool grow(struct ir_builder *builder)

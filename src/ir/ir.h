@@ -93,6 +93,16 @@ static inline uint16_t ir_memop(unsigned size_log2, bool is_signed, unsigned pc_
 typedef uint16_t ir_ref; /* index of the defining instruction */
 enum { IR_NONE = 0xffff, IR_MAX_INSNS = 0xfff0 };
 
+/* Makes `count` references IR_NONE, a multiple of 8. Tables of them are set for each block: by vectors, where
+ * the compiler would call memset or use a slow string instruction. */
+static inline void ir_set_none(ir_ref *refs, unsigned count)
+{
+    typedef ir_ref vector __attribute__((vector_size(16), aligned(2), may_alias));
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < count; i += 8)
+        *(vector *)&refs[i] = ~(vector){0};
+}
+
 struct ir_insn {
     uint8_t op;   /* enum ir_op */
     uint8_t type; /* enum ir_type of the result */

@@ -25,7 +25,7 @@ struct opt {
     struct ir_insn *insns; /* the output */
     uint8_t *home;         /* register each output value was latest read from or written to, or
                               OPT_NO_REG */
-    const struct ir_insn *pure_at; /* input instruction at hand when it is pure, else NULL */
+    const struct ir_insn *input;   /* input instruction at hand */
     uint64_t fresh_regs;           /* registers written since the latest operation that can leave */
     uint32_t fp_barrier;           /* FP operations before this output index are not shared */
     ir_ref reg[IR_GUEST_REGS];     /* value a guest register holds, or IR_NONE */
@@ -92,8 +92,10 @@ ir_ref opt_const(struct opt *opt, enum ir_type type, uint64_t value);
 /* A value equal to the pure operation, IR_NONE when there is nothing simpler; *insn may have been
  * rewritten to a better form (simplify.c). */
 ir_ref opt_simplify(struct opt *opt, struct ir_insn *insn);
-/* Better forms of memory accesses and exits; they keep their effect. */
-void opt_simplify_effect(struct opt *opt, struct ir_insn *insn);
+/* x + constant as the address of a load or store: the constant goes into the displacement. */
+void opt_simplify_address(struct opt *opt, struct ir_insn *insn);
+/* A conditional exit on x differing from 0 is one on x. */
+void opt_simplify_exit(struct opt *opt, struct ir_insn *insn);
 /* What is known about a value (range.c). */
 struct opt_range opt_range_of(const struct opt *opt, ir_ref ref);
 

@@ -22,10 +22,11 @@ const char *const opt_pass_text[OPT_PASS_COUNT] = {
 
 /* ---- appending ---- */
 
-static inline ir_ref append(struct opt *opt, struct ir_insn insn)
+/* Instructions are handed on by address: the compiler takes a small structure apart otherwise. */
+static inline ir_ref append(struct opt *opt, const struct ir_insn *insn)
 {
     ir_ref ref = (ir_ref)opt->length++;
-    opt->insns[ref] = insn;
+    opt->insns[ref] = *insn;
     opt->home[ref] = OPT_NO_REG;
     return ref;
 }
@@ -38,8 +39,8 @@ ir_ref opt_const(struct opt *opt, enum ir_type type, uint64_t value)
     ir_ref *slot = &opt->constant[((value + type) * UINT64_C(0x9e3779b97f4a7c15)) >> 59];
     if (*slot != IR_NONE && opt->insns[*slot].imm == value && opt->insns[*slot].type == type)
         return *slot;
-    return *slot = append(
-               opt, (struct ir_insn){IR_const, (uint8_t)type, IR_NONE, IR_NONE, IR_NONE, value});
+    struct ir_insn insn = {IR_const, (uint8_t)type, IR_NONE, IR_NONE, IR_NONE, value};
+    return *slot = append(opt, &insn);
 }
 
 static inline uint64_t head_of(const struct ir_insn *insn)
@@ -50,24 +51,22 @@ static inline uint64_t head_of(const struct ir_insn *insn)
 }
 
 /* An earlier operation that gives the same value, else the new one. */
-static ir_ref share(struct opt *opt, struct ir_insn insn)
+static inline ir_ref share(struct opt *opt, const struct ir_insn *insn, unsigned flags)
 {
-    uint64_t head = head_of(&insn);
-    uint64_t hash = (head ^ insn.imm << 17) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t head = head_of(insn);
+    uint64_t hash = (head ^ insn->imm << 17) * UINT64_C(0x9e3779b97f4a7c15);
     ir_ref *slot = &opt->cse[hash >> 58];
-    bool sets_flags = ir_op_info[insn.op].flags & IR_FP_FLAGS;
     if (*slot != IR_NONE && head_of(&opt->insns[*slot]) == head &&
-        opt->insns[*slot].imm == insn.imm && !(sets_flags && *slot < opt->fp_barrier))
+        opt->insns[*slot].imm == insn->imm && !(flags & IR_FP_FLAGS && *slot < opt->fp_barrier))
         return *slot;
     return *slot = append(opt, insn);
 }
 
 static bool fold(struct opt *opt, const struct ir_insn *insn, ir_ref *ret_value)
 {
-    const struct ir_op_info *info = &ir_op_info[insn->op];
     const ir_ref operand[3] = {insn->a, insn->b, insn->c};
     uint64_t value[3] = {0};
-    for (unsigned i = 0; i < info->operand_count; i++) {
+    for (unsigned i = 0; i < ir_op_info[insn->op].operand_count; i++) {
         if (!opt_is_const(opt, operand[i]))
             return false;
         value[i] = opt->insns[operand[i]].imm;
@@ -78,18 +77,24 @@ static bool fold(struct opt *opt, const struct ir_insn *insn, ir_ref *ret_value)
     return true;
 }
 
-ir_ref opt_push(struct opt *opt, struct ir_insn insn)
+/* An operation that may be folded, simplified and shared; *insn is rewritten to its best form. */
+static inline ir_ref push(struct opt *opt, struct ir_insn *insn)
 {
     ir_ref simpler;
-    if (insn.op == IR_const)
-        return opt_const(opt, insn.type, insn.imm);
-    if (ir_op_info[insn.op].flags & IR_PURE) {
-        if (opt_has(opt, OPT_fold) && fold(opt, &insn, &simpler))
+    unsigned flags = ir_op_info[insn->op].flags;
+    if (flags & IR_PURE) {
+        if (opt_has(opt, OPT_fold) && opt_is_const(opt, insn->a) && fold(opt, insn, &simpler))
             return simpler;
-        if (opt_has(opt, OPT_simplify) && (simpler = opt_simplify(opt, &insn)) != IR_NONE)
+        if (opt_has(opt, OPT_simplify) && (simpler = opt_simplify(opt, insn)) != IR_NONE)
             return simpler;
+        flags = ir_op_info[insn->op].flags;
     }
-    return opt_has(opt, OPT_cse) ? share(opt, insn) : append(opt, insn);
+    return opt_has(opt, OPT_cse) ? share(opt, insn, flags) : append(opt, insn);
+}
+
+ir_ref opt_push(struct opt *opt, struct ir_insn insn)
+{
+    return insn.op == IR_const ? opt_const(opt, insn.type, insn.imm) : push(opt, &insn);
 }
 
 /* ---- guest registers ---- */
@@ -97,8 +102,8 @@ ir_ref opt_push(struct opt *opt, struct ir_insn insn)
 /* The register that the input instruction at hand, a pure one, is computed for. */
 static unsigned destination_reg(const struct opt *opt)
 {
-    const struct ir_insn *insn = opt->pure_at;
-    if (!insn)
+    const struct ir_insn *insn = opt->input;
+    if (!(ir_op_info[insn->op].flags & IR_PURE))
         return OPT_NO_REG;
     /* The builder puts extension or boxing and the write directly behind an operation. */
     while (insn[1].op == IR_sext || insn[1].op == IR_zext || insn[1].op == IR_trunc ||
@@ -118,28 +123,29 @@ bool opt_is_at_hand(const struct opt *opt, ir_ref ref)
     return opt->fresh_regs >> home & 1 && destination_reg(opt) == home;
 }
 
-static ir_ref read_reg(struct opt *opt, struct ir_insn insn)
+static inline ir_ref read_reg(struct opt *opt, const struct ir_insn *insn)
 {
-    ir_ref *known = &opt->reg[insn.imm];
+    ir_ref *known = &opt->reg[insn->imm];
     if (*known != IR_NONE && opt_has(opt, OPT_forward)) {
-        if (opt->insns[*known].type == insn.type)
+        if (opt->insns[*known].type == insn->type)
             return *known;
-        return opt_push(opt, (struct ir_insn){IR_bitcast, insn.type, *known, IR_NONE, IR_NONE, 0});
+        return opt_push(opt, (struct ir_insn){IR_bitcast, insn->type, *known, IR_NONE, IR_NONE, 0});
     }
     *known = append(opt, insn);
-    opt->home[*known] = (uint8_t)insn.imm;
+    opt->home[*known] = (uint8_t)insn->imm;
     return *known;
 }
 
-static void write_reg(struct opt *opt, struct ir_insn insn)
+static inline void write_reg(struct opt *opt, const struct ir_insn *insn)
 {
-    ir_ref *known = &opt->reg[insn.imm];
-    if (opt_has(opt, OPT_forward) && *known == insn.a)
+    uint64_t reg = insn->imm;
+    ir_ref value = insn->a;
+    if (opt->reg[reg] == value && opt_has(opt, OPT_forward))
         return;
     append(opt, insn);
-    *known = insn.a;
-    opt->fresh_regs |= UINT64_C(1) << insn.imm;
-    opt->home[insn.a] = (uint8_t)insn.imm;
+    opt->reg[reg] = value;
+    opt->fresh_regs |= UINT64_C(1) << reg;
+    opt->home[value] = (uint8_t)reg;
 }
 
 /* ---- the pass ---- */
@@ -156,52 +162,130 @@ static bool fold_exit(const struct opt *opt, struct ir_insn *insn)
     return true;
 }
 
-static ir_ref forward_effect(struct opt *opt, struct ir_insn insn)
+static inline ir_ref forward_exit(struct opt *opt, const struct ir_insn *input)
 {
-    if (opt_has(opt, OPT_simplify))
-        opt_simplify_effect(opt, &insn);
-    if (opt_can_leave(insn.op))
-        opt->fresh_regs = 0;
-    if ((insn.op == IR_exit_if || insn.op == IR_exit_trap_if) && !fold_exit(opt, &insn))
-        return IR_NONE;
+    struct ir_insn insn = *input;
+    opt->fresh_regs = 0;
+    if (insn.op == IR_exit_if || insn.op == IR_exit_trap_if) {
+        if (opt_has(opt, OPT_simplify))
+            opt_simplify_exit(opt, &insn);
+        if (!fold_exit(opt, &insn))
+            return IR_NONE;
+    }
     opt->is_ended = ir_op_info[insn.op].flags & IR_ENDS;
+    return append(opt, &insn);
+}
+
+/* A memory access: x + constant as an address goes into the displacement. */
+static inline ir_ref forward_access(struct opt *opt, const struct ir_insn *insn)
+{
+    opt->fresh_regs = 0;
+    ir_ref ref = append(opt, insn);
+    if (opt->insns[insn->a].op == IR_add && opt_has(opt, OPT_simplify))
+        opt_simplify_address(opt, &opt->insns[ref]);
+    return ref;
+}
+
+/* What an operation is to the forward pass. */
+enum forward_kind {
+    FORWARD_CONST,
+    FORWARD_GET,
+    FORWARD_SET,
+    FORWARD_VALUE,   /* may be folded, simplified, shared */
+    FORWARD_ACCESS,  /* plain memory access */
+    FORWARD_SEEN,    /* atomics: like those, the guest's registers may be seen */
+    FORWARD_EXIT,
+    FORWARD_BARRIER, /* FP operations are not shared across it */
+    FORWARD_EFFECT,
+};
+
+/* By the flags of ir_ops.def, after those that are named: B outweighs P and Q, and those E and R. */
+enum { E = 0, R = 0, P = 1, Q = 1, B = 2, Z = 2 };
+#define KIND(op, flags)                                                                            \
+    ((op) == IR_const                                                     ? FORWARD_CONST          \
+     : (op) == IR_get_reg                                                 ? FORWARD_GET            \
+     : (op) == IR_set_reg                                                 ? FORWARD_SET            \
+     : (op) == IR_load || (op) == IR_load_f32 || (op) == IR_store         ? FORWARD_ACCESS         \
+     : (op) == IR_load_reserved || (op) == IR_store_conditional ||                                 \
+             (op) == IR_amo                                               ? FORWARD_SEEN           \
+     : (op) == IR_get_fflags || (op) == IR_set_fflags || (op) == IR_set_frm ? FORWARD_BARRIER      \
+     : (flags)&B                                                          ? FORWARD_EXIT           \
+     : (flags)&P                                                          ? FORWARD_VALUE          \
+                                                                          : FORWARD_EFFECT)
+static const uint8_t kinds[IR_OP_COUNT] = {
+#define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = KIND(IR_##name, flags),
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+};
+#undef KIND
+
+/* Gives the value of the operation in the output; IR_NONE when it is dropped and defines none. */
+static inline __attribute__((always_inline)) ir_ref forward(struct opt *opt,
+                                                            const struct ir_insn *insn)
+{
+    switch ((enum forward_kind)kinds[insn->op]) {
+    case FORWARD_CONST:
+        return opt_const(opt, insn->type, insn->imm);
+    case FORWARD_GET:
+        return read_reg(opt, insn);
+    case FORWARD_SET:
+        write_reg(opt, insn);
+        return IR_NONE;
+    case FORWARD_VALUE: {
+        struct ir_insn copy = *insn;
+        return push(opt, &copy);
+    }
+    case FORWARD_ACCESS:
+        return forward_access(opt, insn);
+    case FORWARD_EXIT:
+        return forward_exit(opt, insn);
+    case FORWARD_SEEN:
+        opt->fresh_regs = 0;
+        break;
+    case FORWARD_BARRIER:
+        opt->fp_barrier = opt->length;
+        break;
+    case FORWARD_EFFECT:
+        break;
+    }
     return append(opt, insn);
 }
 
-/* Gives the value of the operation in the output; IR_NONE when it defines none. */
-static inline ir_ref forward(struct opt *opt, struct ir_insn insn)
+/* While nothing has been added, dropped or replaced every value has its old number. Gives the first
+ * instruction where that is no longer so: its value is *ret_value then, and it has been done. */
+static uint32_t forward_in_step(struct opt *opt, const struct ir_block *block, ir_ref *ret_value)
 {
-    switch ((unsigned)insn.op) {
-    case IR_const:
-        return opt_const(opt, insn.type, insn.imm);
-    case IR_get_reg:
-        return read_reg(opt, insn);
-    case IR_set_reg:
-        write_reg(opt, insn);
-        return IR_NONE;
-    case IR_get_fflags:
-    case IR_set_fflags:
-    case IR_set_frm:
-        opt->fp_barrier = opt->length;
-        return append(opt, insn);
+    const struct ir_insn *inputs = block->insns;
+    uint32_t i = 0, length = block->length;
+    for (; i < length; i++) {
+        opt->input = &inputs[i];
+        ir_ref value = forward(opt, opt->input);
+        bool is_in_step = opt->length == i + 1 && (value == i || value == IR_NONE);
+        if (__builtin_expect(!is_in_step || opt->is_ended, 0)) {
+            *ret_value = value;
+            break;
+        }
     }
-    if (ir_op_info[insn.op].flags & (IR_PURE | IR_FP_FLAGS))
-        return opt_push(opt, insn);
-    return forward_effect(opt, insn);
+    return i;
 }
 
 static void forward_all(struct arena *arena, struct opt *opt, const struct ir_block *block)
 {
-    ir_ref *map = arena_alloc(arena, block->length * sizeof *map);
+    ir_ref value = IR_NONE;
+    uint32_t i = forward_in_step(opt, block, &value), length = block->length;
+    if (i == length || opt->is_ended)
+        return;
+    ir_ref *map = arena_alloc(arena, length * sizeof *map);
+    for (uint32_t k = 0; k < i; k++)
+        map[k] = (ir_ref)k;
+    map[i] = value;
     const struct ir_insn *inputs = block->insns;
-    for (uint32_t i = 0, length = block->length; i < length; i++) {
+    while (++i < length && !opt->is_ended) {
         const struct ir_insn *input = &inputs[i];
-        const struct ir_op_info *info = &ir_op_info[input->op];
-        struct ir_insn insn = opt_renumbered(map, (ir_ref)i, input, info->operand_count);
-        opt->pure_at = info->flags & IR_PURE ? input : NULL;
-        map[i] = forward(opt, insn);
-        if (opt->is_ended)
-            return;
+        opt->input = input;
+        struct ir_insn insn =
+            opt_renumbered(map, (ir_ref)i, input, ir_op_info[input->op].operand_count);
+        map[i] = forward(opt, &insn);
     }
 }
 
@@ -220,7 +304,9 @@ struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint
     opt->fresh_regs = 0;
     opt->fp_barrier = 0;
     opt->is_ended = false;
-    memset(opt->reg, 0xff, sizeof opt->reg + sizeof opt->cse + sizeof opt->constant);
+    ir_set_none(opt->reg, IR_GUEST_REGS);
+    ir_set_none(opt->cse, OPT_CSE_SLOTS);
+    ir_set_none(opt->constant, OPT_CONST_SLOTS);
     forward_all(arena, opt, block);
 
     result->insns = opt->insns;

@@ -337,8 +337,7 @@ ir_ref opt_simplify(struct opt *opt, struct ir_insn *insn)
     return ir_op_info[insn->op].operand_count == 2 ? simplify_binary(opt, insn) : IR_NONE;
 }
 
-/* x + constant as an address: the constant goes into the displacement. */
-static void simplify_address(struct opt *opt, struct ir_insn *insn)
+void opt_simplify_address(struct opt *opt, struct ir_insn *insn)
 {
     const struct ir_insn *address = opt_insn(opt, insn->a);
     if (address->op != IR_add || !opt_is_const(opt, address->b) || !opt_is_at_hand(opt, address->a))
@@ -350,22 +349,11 @@ static void simplify_address(struct opt *opt, struct ir_insn *insn)
     insn->imm = displacement;
 }
 
-void opt_simplify_effect(struct opt *opt, struct ir_insn *insn)
+void opt_simplify_exit(struct opt *opt, struct ir_insn *insn)
 {
-    switch ((unsigned)insn->op) {
-    case IR_load:
-    case IR_load_f32:
-    case IR_store:
-        simplify_address(opt, insn);
-        break;
-    case IR_exit_if:
-    case IR_exit_trap_if: {
-        const struct ir_insn *condition = opt_insn(opt, insn->a);
-        if (condition->op == IR_ne && opt_is_const(opt, condition->b) &&
-            opt_insn(opt, condition->b)->imm == 0 && opt_insn(opt, condition->a)->type == IR_I64 &&
-            opt_is_at_hand(opt, condition->a))
-            insn->a = condition->a;
-        break;
-    }
-    }
+    const struct ir_insn *condition = opt_insn(opt, insn->a);
+    if (condition->op == IR_ne && opt_is_const(opt, condition->b) &&
+        opt_insn(opt, condition->b)->imm == 0 && opt_insn(opt, condition->a)->type == IR_I64 &&
+        opt_is_at_hand(opt, condition->a))
+        insn->a = condition->a;
 }

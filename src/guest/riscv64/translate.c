@@ -123,8 +123,8 @@ struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *f
     t.pc = t.block_pc = pc;
     t.mode = mode;
     t.is_ended = false;
-    memset(t.x, 0xff, sizeof t.x); /* all IR_NONE */
-    memset(t.f, 0xff, sizeof t.f);
+    ir_set_none(t.x, 32);
+    ir_set_none(&t.f[0].f64, 3 * 32);
     uint32_t count = translate_block(&t, &source, max_insns);
     if (t.builder.failed)
         return NULL;
