@@ -14,9 +14,7 @@
 #include <string.h>
 
 enum {
-    SCRATCH = 1 << X64_RAX | 1 << X64_RBX | 1 << X64_RBP | 1 << X64_R10,
     CALL_CLOBBERED = 1 << X64_RAX | 1 << X64_R10,
-    SCRATCH_XMM = 0xff00,
 };
 
 void t1_alloc_begin(struct t1 *t)
@@ -24,25 +22,14 @@ void t1_alloc_begin(struct t1 *t)
     ir_set_none(t->gpr_owner, 16);
     ir_set_none(t->xmm_owner, 16);
     ir_set_none(t->arch, IR_GUEST_REGS);
-    t->gpr_free = SCRATCH;
-    t->xmm_free = SCRATCH_XMM;
+    t->gpr_free = T1_SCRATCH;
+    t->xmm_free = T1_SCRATCH_XMM;
     t->gpr_locked = 0;
     t->xmm_locked = 0;
     t->spill_free = UINT32_MAX;
     t->unclean_homes = 0;
 }
 _Static_assert(VCPU_SPILL_SLOTS == 32, "spill_free has a bit for each slot");
-
-/* X64_NO_REG is none. */
-static bool is_scratch(unsigned reg)
-{
-    return SCRATCH >> (reg & 31) & 1;
-}
-
-static bool is_scratch_xmm(unsigned reg)
-{
-    return SCRATCH_XMM >> (reg & 31) & 1;
-}
 
 static bool is_pinned(const struct t1 *t, unsigned guest)
 {
@@ -158,7 +145,7 @@ static unsigned alloc_gpr(struct t1 *t)
     if (candidates) {
         reg = 31 - (unsigned)__builtin_clz(candidates); /* RAX, which others need, last */
     } else {
-        reg = furthest(t, t->gpr_owner, SCRATCH & ~t->gpr_locked);
+        reg = furthest(t, t->gpr_owner, T1_SCRATCH & ~t->gpr_locked);
         evict_gpr(t, reg);
     }
     t->gpr_locked |= 1u << reg;
@@ -172,7 +159,7 @@ static unsigned alloc_xmm(struct t1 *t)
     if (candidates) {
         reg = (unsigned)__builtin_ctz(candidates);
     } else {
-        reg = furthest(t, t->xmm_owner, SCRATCH_XMM & ~t->xmm_locked);
+        reg = furthest(t, t->xmm_owner, T1_SCRATCH_XMM & ~t->xmm_locked);
         evict_xmm(t, reg);
     }
     t->xmm_locked |= 1u << reg;
@@ -194,12 +181,12 @@ void t1_unlock_gpr(struct t1 *t, unsigned reg)
     t->gpr_locked &= ~(1u << reg);
 }
 
-void t1_release(struct t1 *t, ir_ref value)
+void t1_release_slowly(struct t1 *t, ir_ref value)
 {
     struct t1_value *v = &t->values[value];
-    if (is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value)
+    if (t1_is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value)
         free_scratch(t, v->gpr);
-    if (is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value)
+    if (t1_is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value)
         free_scratch_xmm(t, v->xmm);
     if (v->spill != T1_NO_SPILL) {
         t->spill_free |= 1u << v->spill;
@@ -217,16 +204,12 @@ static void load_gpr(struct t1 *t, ir_ref value, unsigned reg)
         x64_load(&t->x, reg, t1_memory_of(t, value));
 }
 
-unsigned t1_use_gpr(struct t1 *t, ir_ref value)
+unsigned t1_load_gpr(struct t1 *t, ir_ref value)
 {
-    unsigned reg = t->values[value].gpr;
-    if (reg == X64_NO_REG) {
-        CHECK(is_recoverable(t, value), "a value is nowhere");
-        reg = alloc_gpr(t);
-        load_gpr(t, value, reg);
-        set_gpr(t, value, reg);
-    }
-    t->gpr_locked |= 1u << reg;
+    CHECK(is_recoverable(t, value), "a value is nowhere");
+    unsigned reg = alloc_gpr(t);
+    load_gpr(t, value, reg);
+    set_gpr(t, value, reg);
     return reg;
 }
 
@@ -377,7 +360,7 @@ void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg)
 static bool dies_in_scratch(const struct t1 *t, ir_ref value)
 {
     const struct t1_value *v = &t->values[value];
-    return v->next_use == IR_NONE && is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value;
+    return v->next_use == IR_NONE && t1_is_scratch(v->gpr) && t->gpr_owner[v->gpr] == value;
 }
 
 unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
@@ -398,7 +381,7 @@ unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
 static bool dies_in_xmm(const struct t1 *t, ir_ref value)
 {
     const struct t1_value *v = &t->values[value];
-    return v->next_use == IR_NONE && is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value;
+    return v->next_use == IR_NONE && t1_is_scratch_xmm(v->xmm) && t->xmm_owner[v->xmm] == value;
 }
 
 unsigned t1_def_xmm(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
@@ -500,15 +483,18 @@ static void note_arch(struct t1 *t, unsigned guest, ir_ref value)
     t->values[value].homes |= UINT64_C(1) << guest;
 }
 
+/* The value is in the pinned integer register already. */
+static bool is_computed_in_place(const struct t1 *t, unsigned guest, ir_ref value)
+{
+    unsigned host = t->host_of[guest];
+    return is_pinned(t, guest) && !t1_is_float_reg(guest) && t->values[value].gpr == host &&
+           t->gpr_owner[host] == value;
+}
+
 static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
 {
     unsigned host = t->host_of[guest];
     struct t1_value *v = &t->values[value];
-    if (v->gpr == host && t->gpr_owner[host] == value) { /* computed in place */
-        drop_arch(t, guest);
-        note_arch(t, guest, value);
-        return;
-    }
     if (t1_is_float(t, value)) {
         t1_clean(t, value);
         unsigned xmm = t1_use_xmm(t, value);
@@ -523,7 +509,7 @@ static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
         load_gpr(t, value, host);
     else
         x64_mov_rr(&t->x, host, v->gpr);
-    if (is_scratch(v->gpr))
+    if (t1_is_scratch(v->gpr))
         free_scratch(t, v->gpr);
     v->gpr = (uint8_t)host;
     t->gpr_owner[host] = value;
@@ -555,7 +541,7 @@ static void set_pinned_float(struct t1 *t, unsigned guest, ir_ref value)
         load_xmm(t, value, host);
     else
         t1_move_xmm(t, host, v->xmm);
-    if (is_scratch_xmm(v->xmm))
+    if (t1_is_scratch_xmm(v->xmm))
         free_scratch_xmm(t, v->xmm);
     v->xmm = (uint8_t)host;
     t->xmm_owner[host] = value;
@@ -631,17 +617,14 @@ static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
     x64_store_i(&t->x, x64_at(TB_HOST_VCPU, disp + 4), 32, -1);
 }
 
-void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+static __attribute__((noinline)) void set_slowly(struct t1 *t, const struct t1_node *node)
 {
-    (void)ref;
     unsigned guest = (unsigned)node->imm;
     ir_ref value = node->operand[0];
     if (node->flags & T1_BOXED) {
         set_boxed(t, guest, value);
         return;
     }
-    if (t->arch[guest] == value) /* it is there already */
-        return;
     if (is_pinned(t, guest)) {
         if (t1_is_float_reg(guest))
             set_pinned_float(t, guest, value);
@@ -654,6 +637,21 @@ void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
     else
         set_memory(t, guest, value);
     note_arch(t, guest, value);
+}
+
+void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    unsigned guest = (unsigned)node->imm;
+    ir_ref value = node->operand[0];
+    if (t->arch[guest] == value) /* it is there already */
+        return;
+    if (is_computed_in_place(t, guest, value)) {
+        drop_arch(t, guest);
+        note_arch(t, guest, value);
+        return;
+    }
+    set_slowly(t, node);
 }
 
 /* ---- NaNs ---- */
@@ -715,7 +713,7 @@ void t1_spill_for_call(struct t1 *t)
         if (t1_is_live(t, t->gpr_owner[reg]))
             evict_gpr(t, reg);
     }
-    for (uint32_t rest = SCRATCH_XMM & ~t->xmm_free; rest; rest &= rest - 1) {
+    for (uint32_t rest = T1_SCRATCH_XMM & ~t->xmm_free; rest; rest &= rest - 1) {
         unsigned reg = (unsigned)__builtin_ctz(rest);
         if (t1_is_live(t, t->xmm_owner[reg]))
             evict_xmm(t, reg);

@@ -187,16 +187,44 @@ static inline unsigned t1_width_a(const struct t1 *t, ir_ref ref)
 
 /* ---- alloc.c ---- */
 void t1_alloc_begin(struct t1 *t);
-/* What died at a node gives up its scratch registers and spill slot. */
-void t1_release(struct t1 *t, ir_ref value);
 /* The block cannot be compiled: no further node is emitted. */
 static inline void t1_stop(struct t1 *t)
 {
     t->x.limit = t->x.start;
 }
 
+enum {
+    T1_SCRATCH = 1 << X64_RAX | 1 << X64_RBX | 1 << X64_RBP | 1 << X64_R10,
+    T1_SCRATCH_XMM = 0xff00,
+};
+/* X64_NO_REG is none. */
+static inline bool t1_is_scratch(unsigned reg)
+{
+    return T1_SCRATCH >> (reg & 31) & 1;
+}
+static inline bool t1_is_scratch_xmm(unsigned reg)
+{
+    return T1_SCRATCH_XMM >> (reg & 31) & 1;
+}
+void t1_release_slowly(struct t1 *t, ir_ref value);
+/* What died at a node gives up its scratch registers and spill slot. */
+static inline void t1_release(struct t1 *t, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    if (t1_is_scratch(v->gpr) | t1_is_scratch_xmm(v->xmm) | (v->spill != T1_NO_SPILL))
+        t1_release_slowly(t, value);
+}
+
 /* All of these lock the register until the node's end. */
-unsigned t1_use_gpr(struct t1 *t, ir_ref value); /* the value in a register */
+unsigned t1_load_gpr(struct t1 *t, ir_ref value); /* for t1_use_gpr, when it is in none */
+static inline unsigned t1_use_gpr(struct t1 *t, ir_ref value) /* the value in a register */
+{
+    unsigned reg = t->values[value].gpr;
+    if (reg == X64_NO_REG)
+        return t1_load_gpr(t, value);
+    t->gpr_locked |= 1u << reg;
+    return reg;
+}
 /* A register, an immediate when allowed and it fits `width`, or, for a value that dies here,
  * memory. Only the low `width` bits of memory may be read. */
 struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allows_immediate);

@@ -79,8 +79,33 @@ void x64_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned rm)
     x64_u8(x, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
+/* The form that nearly all accesses have: [r12 + disp] and [r13 + index + disp], with REX and SIB and
+ * without prefix; its first seven bytes are put together in a register. */
+static inline void put_common_rm(struct x64 *x, unsigned spec, unsigned reg, struct x64_mem mem)
+{
+    unsigned rex = REX | REX_B | (reg >> 3) * REX_R | (mem.index >> 3) * REX_X |
+                   (spec & X64_W ? REX_W : 0);
+    unsigned has_escape = spec >> 8 & 1;
+    uint64_t opcode = has_escape ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
+    unsigned is_short = mem.disp == (int8_t)mem.disp;
+    unsigned modrm = (is_short ? 0x44 : 0x84) | (reg & 7) << 3;
+    unsigned sib = (unsigned)mem.scale << 6 | (mem.index & 7) << 3 | (mem.base & 7);
+    uint64_t bytes = rex | opcode << 8 | (uint64_t)(modrm | sib << 8) << (16 + 8 * has_escape);
+    uint8_t *out = x->out;
+    memcpy(out, &bytes, 8);
+    out += 4 + has_escape;
+    memcpy(out, &mem.disp, 4);
+    x->out = out + (is_short ? 1 : 4);
+}
+
 void x64_rm(struct x64 *x, unsigned spec, unsigned reg, struct x64_mem mem)
 {
+    enum { RARE = X64_LOCK | X64_F2 | X64_0F38 };
+    bool has_sib = mem.index != X64_NO_INDEX || mem.base == X64_R12;
+    if (__builtin_expect(!(spec & RARE) && mem.base >= X64_R8 && has_sib && mem.disp != 0, 1)) {
+        put_common_rm(x, spec, reg, mem);
+        return;
+    }
     unsigned rex = rex_of_mem(reg, mem);
     if (spec & X64_BYTE_REG && reg >= X64_RSP)
         rex |= REX;
