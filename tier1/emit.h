@@ -50,6 +50,10 @@ struct t1_node {
     ir_ref next[T1_MAX_OPERANDS]; /* each operand's next use after this node, or IR_NONE */
 };
 _Static_assert(sizeof(struct t1_node) == 32, "a node is half a cache line");
+_Static_assert(offsetof(struct t1_node, operand) == offsetof(struct ir_insn, a) &&
+                   offsetof(struct t1_node, flags) == 10 && offsetof(struct t1_node, count) == 11 &&
+                   offsetof(struct t1_node, follow) == 14,
+               "a node is filled by words (plan.c)");
 
 /* Where one value is. */
 struct t1_value {
@@ -98,13 +102,6 @@ struct t1_exit {
     struct tb *to;
 };
 
-/* What planning asks about an operation (plan.c), together so that it is one load. */
-struct t1_op {
-    uint8_t kind;   /* enum plan_kind */
-    uint8_t traits; /* enum plan_trait */
-    uint8_t operand_count;
-};
-
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
@@ -135,7 +132,7 @@ struct t1 {
     uint32_t spill_free;
     uint32_t unclean_homes;              /* pinned XMM registers whose value is unclean */
     ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
-    struct t1_op op[IR_OP_COUNT];        /* constant after t1_plan_init */
+    uint32_t op[IR_OP_COUNT];            /* what planning asks about each operation (plan.c) */
     uint64_t pinned;                     /* guest registers that live in host registers */
     uint8_t host_of[IR_GUEST_REGS];      /* host register of each (of an f register the XMM), or
                                             X64_NO_REG */

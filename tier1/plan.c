@@ -30,6 +30,21 @@ enum plan_trait {
     SELECTS = 16, /* the condition, operand a, goes last */
 };
 
+/* Together, so that it is one load: kind, traits, how many operands are values. */
+enum { TRAITS_SHIFT = 8, COUNT_SHIFT = 16 };
+static inline unsigned kind_in(uint32_t op)
+{
+    return op & 0xff;
+}
+static inline unsigned traits_in(uint32_t op)
+{
+    return op >> TRAITS_SHIFT & 0xff;
+}
+static inline unsigned count_in(uint32_t op)
+{
+    return op >> COUNT_SHIFT;
+}
+
 /* Kinds that follow from the flags of ir_ops.def. */
 enum { P = 1, R = 2, E = 4, Q = 8, B = 16, Z = 32, PURE_FLAGS = P | R, EXIT_FLAGS = B };
 static const uint8_t op_flags[IR_OP_COUNT] = {
@@ -94,12 +109,11 @@ static enum plan_kind kind_of(unsigned op)
 
 void t1_plan_init(struct t1 *t)
 {
-    for (unsigned op = 0; op < IR_OP_COUNT; op++)
-        t->op[op] = (struct t1_op){
-            .kind = (uint8_t)kind_of(op),
-            .traits = own_traits[op] | (op_flags[op] & EXIT_FLAGS ? EXITS : 0),
-            .operand_count = ir_op_info[op].operand_count,
-        };
+    for (unsigned op = 0; op < IR_OP_COUNT; op++) {
+        unsigned traits = own_traits[op] | (op_flags[op] & EXIT_FLAGS ? EXITS : 0u);
+        t->op[op] = (uint32_t)kind_of(op) | traits << TRAITS_SHIFT |
+                    (uint32_t)ir_op_info[op].operand_count << COUNT_SHIFT;
+    }
 }
 
 /* ---- values and their names ---- */
@@ -110,20 +124,20 @@ static unsigned init_values(struct t1 *t)
 {
     const struct ir_insn *insns = t->insns;
     struct t1_value *values = t->values;
-    const struct t1_op *op = t->op;
-    unsigned traits = 0;
-    uint32_t length = t->block->length;
+    static const struct t1_value nowhere = {.next_use = IR_NONE,
+                                            .hint = IR_NONE,
+                                            .gpr = X64_NO_REG,
+                                            .xmm = X64_NO_REG,
+                                            .spill = T1_NO_SPILL};
+    const uint32_t *ops = t->op;
+    uint32_t length = t->block->length, together = 0;
     for (uint32_t i = 0; i < length; i++) {
-        traits |= op[insns[i].op].traits;
-        values[i] = (struct t1_value){.next_use = IR_NONE,
-                                      .hint = IR_NONE,
-                                      .gpr = X64_NO_REG,
-                                      .xmm = X64_NO_REG,
-                                      .spill = T1_NO_SPILL};
+        together |= ops[insns[i].op];
+        memcpy(&values[i], &nowhere, sizeof nowhere);
     }
-    values[length] = (struct t1_value){
-        .hint = IR_NONE, .gpr = X64_NO_REG, .xmm = X64_NO_REG, .spill = T1_NO_SPILL};
-    return traits;
+    values[length] = nowhere;
+    values[length].next_use = 0;
+    return traits_in(together);
 }
 
 /* True when the register of canonical value v, read at 64 bits, is its low `width` bits. */
@@ -167,7 +181,7 @@ static void name_values(struct t1 *t)
     uint32_t length = t->block->length;
     for (uint32_t i = 0; i < length; i++) {
         ir_ref ref = (ir_ref)i;
-        canon[i] = t->op[insns[i].op].traits & ALIASES ? alias_of(t, ref) : ref;
+        canon[i] = traits_in(t->op[insns[i].op]) & ALIASES ? alias_of(t, ref) : ref;
         if (insns[i].op == IR_box && canon[insns[i].a] == insns[i].a)
             canon[insns[i].a] = ref;
     }
@@ -478,7 +492,8 @@ static inline bool get_early(struct t1 *t, struct t1_value *value, ir_ref ref,
     return is_float == t1_is_float_reg(guest);
 }
 
-static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node *node)
+static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node *node,
+                             bool has_third)
 {
     ir_ref a = node->operand[0], b = node->operand[1];
     ir_ref next_a = values[a].next_use, next_b = values[b].next_use;
@@ -486,16 +501,17 @@ static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node
     node->next[1] = next_b;
     values[a].next_use = ref;
     values[b].next_use = ref;
-    if (__builtin_expect(node->count > 2, 0)) {
+    if (__builtin_expect(has_third, 0)) {
         ir_ref c = node->operand[2];
         node->next[2] = c == a ? next_a : c == b ? next_b : values[c].next_use;
         values[c].next_use = ref;
     }
 }
 
-/* Fills the node from its instruction; c keeps its raw content where it is no value. */
+/* Fills the node from its instruction; c keeps its raw content where it is no value. By words, as
+ * the compiler would store each field. */
 static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref ref,
-                             const struct ir_insn *insn, struct t1_op op, ir_ref dummy,
+                             const struct ir_insn *insn, uint32_t op, ir_ref follow, ir_ref dummy,
                              bool has_aliases)
 {
     ir_ref a = insn->a < dummy ? insn->a : dummy, b = insn->b < dummy ? insn->b : dummy;
@@ -503,16 +519,17 @@ static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref re
     if (has_aliases) {
         a = resolve(t, a, ref, true);
         b = resolve(t, b, ref, true);
-        c = op.operand_count > 2 ? resolve(t, c, ref, true) : c;
+        c = count_in(op) > 2 ? resolve(t, c, ref, true) : c;
     }
-    *node = (struct t1_node){
-        .op = insn->op,
-        .type = insn->type,
-        .operand = {a, b, c},
-        .count = op.operand_count,
-        .imm = insn->imm,
-    };
-    if (__builtin_expect(op.traits & SELECTS, 0)) {
+    uint64_t rest = (uint64_t)count_in(op) << 24 | (uint64_t)follow << 48;
+    memcpy(node, insn, 8);
+    memcpy(&node->operand[3], &rest, 8);
+    node->imm = insn->imm;
+    node->operand[0] = a;
+    node->operand[1] = b;
+    if (has_aliases)
+        node->operand[2] = c;
+    if (__builtin_expect(traits_in(op) & SELECTS, 0)) {
         node->operand[0] = b;
         node->operand[1] = c;
         node->operand[2] = a;
@@ -525,7 +542,7 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
                                                                 bool has_early_gets)
 {
     const struct ir_insn *insns = t->insns;
-    const struct t1_op *ops = t->op;
+    const uint32_t *ops = t->op;
     struct t1_value *values = t->values;
     struct t1_node *nodes = t->nodes;
     struct scan scan;
@@ -542,9 +559,9 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         ir_ref ref = (ir_ref)i;
         const struct ir_insn *insn = &insns[i];
         struct t1_value *value = &values[i];
-        struct t1_op op = ops[insn->op];
+        uint32_t op = ops[insn->op];
         struct t1_node *node = &nodes[i];
-        switch ((enum plan_kind)op.kind) {
+        switch ((enum plan_kind)kind_in(op)) {
         case KIND_CONST:
             continue;
         case KIND_GET:
@@ -576,20 +593,19 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
             break;
         case KIND_OBSERVES:
             overwritten = 0;
-            exits += op.traits / EXITS & 1;
+            exits += traits_in(op) / EXITS & 1;
             break;
         case KIND_EFFECT:
             break;
         }
-        fill_node(t, node, ref, insn, op, (ir_ref)length, has_aliases);
-        node->follow = follow;
+        fill_node(t, node, ref, insn, op, follow, (ir_ref)length, has_aliases);
         follow = ref;
         if (value->hint != IR_NONE)
-            note_hint(t, ref, node, op.traits, &scan);
-        note_uses(values, ref, node);
-        if (op.kind == KIND_OBSERVES)
+            note_hint(t, ref, node, traits_in(op), &scan);
+        note_uses(values, ref, node, count_in(op) > 2);
+        if (kind_in(op) == KIND_OBSERVES)
             scan.next_observation = ref;
-        else if (op.kind == KIND_SET && pinned >> node->imm & 1 &&
+        else if (kind_in(op) == KIND_SET && pinned >> node->imm & 1 &&
                  t1_is_float(t, node->operand[0]) == t1_is_float_reg((unsigned)node->imm))
             values[node->operand[0]].hint = ref;
     }
