@@ -131,6 +131,7 @@ void mapping_remove(struct mapping_table *table, uint64_t start, uint64_t end)
     while (last < table->count && table->entry[last].start < end)
         last++;
     delete_slots(table, first, last);
+    table->changes++;
 }
 
 void mapping_insert(struct mapping_table *table, const struct mapping *entry)
@@ -140,6 +141,7 @@ void mapping_insert(struct mapping_table *table, const struct mapping *entry)
     open_slot(table, i);
     table->entry[i] = *entry;
     merge_around(table, entry->start, entry->end);
+    table->changes++;
 }
 
 void mapping_set_prot(struct mapping_table *table, uint64_t start, uint64_t end, uint8_t prot)
@@ -150,6 +152,7 @@ void mapping_set_prot(struct mapping_table *table, uint64_t start, uint64_t end,
          i < table->count && table->entry[i].start < end; i++)
         table->entry[i].prot = prot;
     merge_around(table, start, end);
+    table->changes++;
 }
 
 void mapping_set_name(struct mapping_table *table, uint64_t addr, const char *name)

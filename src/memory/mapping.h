@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct mapping {
@@ -23,6 +24,7 @@ struct mapping_name {
 };
 
 struct mapping_table {
+    _Atomic uint32_t changes; /* grows with every change of what is mapped how; read by anyone */
     struct mapping *entry;
     size_t count, capacity;
     struct mapping_name *names;

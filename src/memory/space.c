@@ -33,6 +33,7 @@ struct space {
     _Atomic uint64_t *watched; /* constant pointer; bit per page, atomic */
     pthread_mutex_t lock;
     struct mapping_table table;  /* lock */
+    _Atomic uint64_t fetched;    /* page that code was fetched from latest, and table.changes then */
     uint64_t brk_start, brk_end; /* lock */
     space_listener *listener;    /* set before the guest runs */
     void *listener_context;
@@ -195,7 +196,7 @@ void space_set_listener(struct space *space, space_listener *listener, void *con
 
 void space_watch(struct space *space, uint64_t addr, uint64_t size_bytes)
 {
-    if (addr >= SPACE_SIZE)
+    if (addr >= SPACE_SIZE || (size_bytes == 1 && is_watched(space, addr / SPACE_PAGE)))
         return;
     uint64_t start = addr & ~(SPACE_PAGE - 1);
     uint64_t end = bits_align_up(addr + (size_bytes ? size_bytes : 1), SPACE_PAGE);
@@ -659,11 +660,25 @@ const char *space_string(struct space *space, uint64_t addr, size_t max_bytes, i
     return NULL;
 }
 
-const uint8_t *space_fetch(void *context, uint64_t pc, size_t *ret_available_bytes)
+/* Most fetches are from the same page as the one before, of a table that has not changed. The
+ * changes are read before the table: what is remembered is never newer than it says. */
+static bool is_executable(struct space *space, uint64_t pc)
 {
-    const struct space *space = context;
+    uint64_t page = pc / SPACE_PAGE + 1, changes = space->table.changes;
+    uint64_t fetched = atomic_load_explicit(&space->fetched, memory_order_relaxed);
+    if (pc < SPACE_SIZE && fetched == (page | changes << 32))
+        return true;
     int prot = pc < SPACE_SIZE ? space_prot(space, pc) : -1;
     if (prot < 0 || !(prot & SPACE_EXEC))
+        return false;
+    atomic_store_explicit(&space->fetched, page | changes << 32, memory_order_relaxed);
+    return true;
+}
+
+const uint8_t *space_fetch(void *context, uint64_t pc, size_t *ret_available_bytes)
+{
+    struct space *space = context;
+    if (!is_executable(space, pc))
         return NULL;
     *ret_available_bytes = SPACE_PAGE - pc % SPACE_PAGE;
     return space->base + pc;
