@@ -2,6 +2,7 @@
  * relies on. */
 #include "src/tb/tb.h"
 
+#include "src/base/host_cpu.h"
 #include "src/ir/fp.h"
 
 #include <string.h>
@@ -82,7 +83,7 @@ static uint64_t helper_get_counter(struct vcpu *vcpu, uint64_t a, uint64_t b, ui
 
 bool tb_has_bulk(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    return HOST_HAS(AVX2) && HOST_HAS(BMI2);
 }
 
 uint32_t vcpu_fcsr(const struct vcpu *vcpu)

@@ -256,7 +256,7 @@ static const struct compressed_form *find_half(uint32_t half)
  * word above half-word, at a place chosen by the half-word. It saves two unpredictable branches. The
  * table is small, so that a short program does not pay for its pages. Entries are shared by all
  * threads; 0 is none, for an expansion is never 0. */
-enum { EXPANSIONS_LOG2 = 12 };
+enum { EXPANSIONS_LOG2 = 11 };
 static _Atomic uint64_t expansions[1 << EXPANSIONS_LOG2];
 
 static _Atomic uint64_t *expansion_of(uint32_t half)
