@@ -201,7 +201,7 @@ static void load_gpr(struct t1 *t, ir_ref value, unsigned reg)
     if (t1_is_const(t, value))
         x64_mov_ri(&t->x, reg, t1_imm(t, value));
     else
-        x64_load(&t->x, reg, t1_memory_of(t, value));
+        x64_r12(&t->x, 0x8b | X64_W, reg, t1_memory_of(t, value).disp);
 }
 
 unsigned t1_load_gpr(struct t1 *t, ir_ref value)
@@ -273,22 +273,17 @@ struct x64_operand t1_use_xmm_operand(struct t1 *t, ir_ref value)
 
 /* ---- pinned registers ---- */
 
-static void drop_arch(struct t1 *t, unsigned guest)
+static inline void drop_arch(struct t1 *t, unsigned guest)
 {
-    if (t->arch[guest] != IR_NONE)
-        t->values[t->arch[guest]].homes &= ~(UINT64_C(1) << guest);
+    ir_ref value = t->arch[guest];
+    if (value == IR_NONE)
+        return;
+    t->values[value].homes &= ~(UINT64_C(1) << guest);
     t->arch[guest] = IR_NONE;
 }
 
-/* Before pinned register `host` of guest register `guest` gets another value: keeps what is live in
- * it, and forgets the guest register's value. */
-static void vacate_home(struct t1 *t, unsigned host, unsigned guest)
+static __attribute__((noinline)) void keep_elsewhere(struct t1 *t, ir_ref value, unsigned host)
 {
-    ir_ref value = t->gpr_owner[host];
-    drop_arch(t, guest);
-    t->gpr_owner[host] = IR_NONE;
-    if (!t1_is_live(t, value) || t->values[value].gpr != host)
-        return;
     uint64_t pinned_homes = t->values[value].homes & t->pinned;
     t->values[value].gpr = X64_NO_REG;
     if (pinned_homes) {
@@ -301,7 +296,18 @@ static void vacate_home(struct t1 *t, unsigned host, unsigned guest)
     }
 }
 
-unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
+/* Before pinned register `host` of guest register `guest` gets another value: keeps what is live in
+ * it, and forgets the guest register's value. */
+static inline void vacate_home(struct t1 *t, unsigned host, unsigned guest)
+{
+    ir_ref value = t->gpr_owner[host];
+    drop_arch(t, guest);
+    t->gpr_owner[host] = IR_NONE;
+    if (t1_is_live(t, value) && t->values[value].gpr == host)
+        keep_elsewhere(t, value, host);
+}
+
+static inline unsigned home_gpr(struct t1 *t, ir_ref ref)
 {
     ir_ref setter = t->values[ref].hint;
     if (setter == IR_NONE)
@@ -312,6 +318,11 @@ unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
         return X64_NO_REG; /* the old value will be dead in time: a move then is as good */
     vacate_home(t, host, guest);
     return host;
+}
+
+unsigned t1_home_gpr(struct t1 *t, ir_ref ref)
+{
+    return home_gpr(t, ref);
 }
 
 static void vacate_home_xmm(struct t1 *t, unsigned host, unsigned guest)
@@ -365,7 +376,7 @@ static bool dies_in_scratch(const struct t1 *t, ir_ref value)
 
 unsigned t1_def_gpr(struct t1 *t, ir_ref ref, ir_ref a, ir_ref b)
 {
-    unsigned reg = t1_home_gpr(t, ref);
+    unsigned reg = home_gpr(t, ref);
     if (reg == X64_NO_REG) {
         if (a != IR_NONE && dies_in_scratch(t, a))
             reg = t->values[a].gpr;
@@ -603,7 +614,7 @@ static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
     }
     unsigned reg = t1_use_gpr(t, value);
     vacate_memory(t, guest);
-    x64_store(&t->x, mem, reg);
+    x64_r12(&t->x, 0x89 | X64_W, reg, mem.disp);
     copy_to_host(t, guest, reg, false);
 }
 
@@ -667,7 +678,7 @@ static void note_clean(struct t1 *t, ir_ref value)
     }
 }
 
-uint16_t t1_unclean_homes(const struct t1 *t)
+uint16_t t1_find_unclean_homes(const struct t1 *t)
 {
     unsigned homes[3] = {0};
     for (uint32_t rest = t->unclean_homes; rest; rest &= rest - 1) {
@@ -696,7 +707,7 @@ void t1_clean(struct t1 *t, ir_ref value)
         clean_with_home(t, t1_use_xmm(t, value), kind);
 }
 
-void t1_clean_homes(struct t1 *t)
+void t1_clean_homes_slowly(struct t1 *t)
 {
     while (t->unclean_homes) {
         unsigned reg = (unsigned)__builtin_ctz(t->unclean_homes);

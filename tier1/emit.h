@@ -247,9 +247,18 @@ void t1_spill_for_call(struct t1 *t);
  * register; changes the flags. */
 void t1_clean(struct t1 *t, ir_ref value);
 /* The same for all pinned registers: before whatever leaves. */
-void t1_clean_homes(struct t1 *t);
+void t1_clean_homes_slowly(struct t1 *t);
+static inline void t1_clean_homes(struct t1 *t)
+{
+    if (t->unclean_homes)
+        t1_clean_homes_slowly(t);
+}
 /* Pinned XMM registers that hold an unclean f64; those of an f32 8 bits higher. */
-uint16_t t1_unclean_homes(const struct t1 *t);
+uint16_t t1_find_unclean_homes(const struct t1 *t);
+static inline uint16_t t1_unclean_homes(const struct t1 *t)
+{
+    return t->unclean_homes ? t1_find_unclean_homes(t) : 0;
+}
 /* Memory that holds the value now, or base X64_NO_REG. */
 struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value);
 

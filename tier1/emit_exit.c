@@ -17,7 +17,7 @@ struct t1_cold *t1_cold(struct t1 *t, uint32_t site, t1_cold_fn *emit)
 
 static void leave(struct t1 *t, struct x64_mem thunk)
 {
-    x64_jmp_mem(&t->x, thunk);
+    x64_r12(&t->x, 0xff, 4, thunk.disp);
 }
 
 static void leave_with_tb(struct t1 *t, struct x64_mem thunk)
@@ -100,7 +100,8 @@ static bool is_backward(const struct t1 *t, uint64_t pc)
 
 static void compare_pending(struct t1 *t)
 {
-    x64_alu_mi(&t->x, X64_CMP, 0, T1_VCPU(pending), 0);
+    x64_r12(&t->x, 0x83, X64_CMP, offsetof(struct vcpu, pending));
+    x64_u8(&t->x, 0);
 }
 
 void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)

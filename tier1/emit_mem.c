@@ -54,6 +54,26 @@ static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
     return guest_at(temp, 0);
 }
 
+/* The access at guest_address: nearly always [r13 + index + disp], with REX and SIB and without
+ * prefix, whose bytes are put together in a register. */
+static void put_access(struct t1 *t, unsigned spec, unsigned reg, struct x64_mem mem)
+{
+    if (__builtin_expect(spec & (X64_66 | X64_BYTE_REG) || mem.index == X64_NO_INDEX, 0)) {
+        x64_rm(&t->x, spec, reg, mem);
+        return;
+    }
+    unsigned is_short = mem.disp == (int8_t)mem.disp;
+    unsigned rex = 0x41 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2 | mem.index >> 3 << 1;
+    unsigned modrm_sib = (0x0544 + (is_short ? 0 : 0x40) + (reg & 7) * 8) | (mem.index & 7u) << 11;
+    unsigned opcode = spec & X64_0F ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
+    unsigned opcode_bytes = spec & X64_0F ? 2 : 1;
+    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << 8 * opcode_bytes) << 8;
+    memcpy(t->x.out, &bytes, 8);
+    t->x.out += 3 + opcode_bytes;
+    memcpy(t->x.out, &mem.disp, 4);
+    t->x.out += is_short ? 1 : 4;
+}
+
 /* ---- plain ---- */
 
 /* mov, movzx, movsx or movsxd to 64 bits, by size and sign. */
@@ -89,7 +109,7 @@ void t1_emit_load(struct t1 *t, ir_ref ref, const struct t1_node *node)
     struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
     unsigned reg = t1_def_gpr(t, ref, node->operand[0], IR_NONE);
     note_fault(t, node->operand[2]);
-    x64_rm(&t->x, load_spec(node->operand[2]), reg, mem);
+    put_access(t, load_spec(node->operand[2]), reg, mem);
 }
 
 void t1_emit_load_f32(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -120,7 +140,7 @@ void t1_emit_store(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
     unsigned reg = t1_use_gpr(t, value);
     note_fault(t, memop);
-    x64_rm(&t->x, store_spec(memop), reg, mem);
+    put_access(t, store_spec(memop), reg, mem);
 }
 
 /* ---- LR and SC ---- */

@@ -332,7 +332,7 @@ static bool fold_test(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref 
     return true;
 }
 
-static bool is_native_add(const struct t1_node *node)
+static bool has_native_width(const struct t1_node *node)
 {
     return node->type == IR_I64 || node->type == IR_I32;
 }
@@ -343,13 +343,13 @@ static bool fold_lea(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref u
 {
     const struct ir_insn *shl = &t->insns[ref];
     struct t1_node *user = &t->nodes[user_ref];
-    ir_ref other = user->operand[1 - slot];
-    if (user->op != IR_add || user->flags & T1_LEA || !is_native_add(user) ||
-        shl->type != user->type || t1_is_const(t, other))
+    if (user->op != IR_add || user->flags & T1_LEA || !has_native_width(user) ||
+        shl->type != user->type)
         return false;
+    ir_ref other = user->operand[1 - slot];
     ir_ref amount = resolve(t, shl->b, ref, scan->has_aliases);
     ir_ref shifted = resolve(t, shl->a, ref, scan->has_aliases);
-    if (!t1_is_const(t, amount) || t1_is_const(t, shifted))
+    if (t1_is_const(t, other) || !t1_is_const(t, amount) || t1_is_const(t, shifted))
         return false;
     uint64_t count = t1_imm(t, amount) & (ir_type_width[user->type] - 1u);
     if (count < 1 || count > 3)
@@ -369,13 +369,13 @@ static bool fold_andn(struct t1 *t, const struct scan *scan, ir_ref ref, ir_ref 
 {
     const struct ir_insn *xor = &t->insns[ref];
     struct t1_node *user = &t->nodes[user_ref];
-    ir_ref other = user->operand[1 - slot];
     if (user->op != IR_and || user->flags & T1_ANDN || !(t->features & T1_BMI1) ||
-        !is_native_add(user) || xor->type != user->type || t1_is_const(t, other))
+        !has_native_width(user) || xor->type != user->type)
         return false;
+    ir_ref other = user->operand[1 - slot];
     uint64_t ones = user->type == IR_I64 ? UINT64_MAX : UINT32_MAX;
     ir_ref mask = resolve(t, xor->b, ref, scan->has_aliases);
-    if (!t1_is_const(t, mask) || (t1_imm(t, mask) & ones) != ones)
+    if (t1_is_const(t, other) || !t1_is_const(t, mask) || (t1_imm(t, mask) & ones) != ones)
         return false;
     user->flags |= T1_ANDN;
     user->operand[1] = other;
@@ -536,6 +536,26 @@ static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref re
     }
 }
 
+/* Nearly every conditional exit stands right behind its compare, which nobody else uses: the two are
+ * one node from the start, and the compare is skipped. */
+static inline bool is_behind_compare(const struct ir_insn *insn, const struct t1_value *value,
+                                     ir_ref ref)
+{
+    return ref > 0 && insn->a == ref - 1 && is_compare(insn[-1].op) &&
+           value[-1].next_use == IR_NONE;
+}
+
+static inline void fuse_compare(const struct t1 *t, struct t1_node *node, ir_ref ref,
+                                const struct ir_insn *compare, bool has_aliases)
+{
+    node->flags |= T1_FUSED;
+    node->count = 2;
+    node->width = (uint8_t)t1_width_a(t, ref - 1);
+    node->cond = (uint8_t)t1_cc_of((enum ir_op)compare->op);
+    node->operand[0] = resolve(t, compare->a, ref - 1, has_aliases);
+    node->operand[1] = resolve(t, compare->b, ref - 1, has_aliases);
+}
+
 /* False when registers cannot be read early. The arrays are in variables of their own, because the
  * compiler must take every store into them for one that may change *t. */
 static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bool has_aliases,
@@ -600,6 +620,10 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         }
         fill_node(t, node, ref, insn, op, follow, (ir_ref)length, has_aliases);
         follow = ref;
+        if (traits_in(op) & EXITS && is_behind_compare(insn, value, ref)) {
+            fuse_compare(t, node, ref, insn - 1, has_aliases);
+            i--;
+        }
         if (value->hint != IR_NONE)
             note_hint(t, ref, node, traits_in(op), &scan);
         note_uses(values, ref, node, count_in(op) > 2);

@@ -221,12 +221,18 @@ void x64_mov_ri(struct x64 *x, unsigned reg, uint64_t value)
 
 void x64_load(struct x64 *x, unsigned reg, struct x64_mem mem)
 {
-    x64_rm(x, 0x8b | X64_W, reg, mem);
+    if (mem.base == X64_R12 && mem.index == X64_NO_INDEX)
+        x64_r12(x, 0x8b | X64_W, reg, mem.disp);
+    else
+        x64_rm(x, 0x8b | X64_W, reg, mem);
 }
 
 void x64_store(struct x64 *x, struct x64_mem mem, unsigned reg)
 {
-    x64_rm(x, 0x89 | X64_W, reg, mem);
+    if (mem.base == X64_R12 && mem.index == X64_NO_INDEX)
+        x64_r12(x, 0x89 | X64_W, reg, mem.disp);
+    else
+        x64_rm(x, 0x89 | X64_W, reg, mem);
 }
 
 void x64_mov_ro(struct x64 *x, unsigned reg, struct x64_operand source)

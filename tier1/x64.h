@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum x64_reg {
     X64_RAX, X64_RCX, X64_RDX, X64_RBX, X64_RSP, X64_RBP, X64_RSI, X64_RDI,
@@ -103,9 +104,25 @@ static inline uint8_t *x64_here(const struct x64 *x)
 void x64_patch_rel32(struct x64 *x, uint32_t after_rel32, uint32_t destination);
 void x64_nop(struct x64 *x, unsigned size_bytes);
 
+/* Up to eight bytes, the first lowest; the space beyond is ours in any case. */
+static inline void x64_put(struct x64 *x, uint64_t bytes, unsigned size_bytes)
+{
+    memcpy(x->out, &bytes, 8);
+    x->out += size_bytes;
+}
+
 /* ---- generic forms ---- */
 void x64_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned rm);
 void x64_rm(struct x64 *x, unsigned spec, unsigned reg, struct x64_mem mem);
+/* The same for [r12 + disp], without prefix and escape: what blocks do most. */
+static inline void x64_r12(struct x64 *x, unsigned spec, unsigned reg, int32_t disp)
+{
+    unsigned is_short = disp == (int8_t)disp;
+    unsigned rex = 0x41 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2;
+    unsigned modrm_sib = 0x2444 + (is_short ? 0 : 0x40) + (reg & 7) * 8;
+    x64_put(x, rex | (spec & 0xff) << 8 | modrm_sib << 16 | (uint64_t)(uint32_t)disp << 32,
+            is_short ? 5 : 8);
+}
 /* rm: register or memory operand; not an immediate. */
 void x64_ro(struct x64 *x, unsigned spec, unsigned reg, struct x64_operand rm);
 void x64_vex_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned vvvv, unsigned rm);

@@ -173,8 +173,16 @@ ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
 static inline ir_ref ir_emit3(struct ir_builder *builder, enum ir_op op, enum ir_type type,
                               ir_ref a, ir_ref b, ir_ref c, uint64_t imm)
 {
-    return ir_emit(builder,
-                   (struct ir_insn){(uint8_t)op, (uint8_t)type, a, b, c, imm});
+    struct ir_block *block = builder->block;
+    if (__builtin_expect(block->length == block->capacity, 0))
+        return ir_emit_full(builder, (struct ir_insn){(uint8_t)op, (uint8_t)type, a, b, c, imm});
+    /* Put together in a register: in six stores, a later load of the whole would wait for them. */
+    uint64_t head = op | (uint64_t)type << 8 | (uint64_t)a << 16 | (uint64_t)b << 32 |
+                    (uint64_t)c << 48;
+    struct ir_insn *insn = &block->insns[block->length];
+    __builtin_memcpy(insn, &head, sizeof head);
+    insn->imm = imm;
+    return (ir_ref)block->length++;
 }
 static inline ir_ref ir_unary(struct ir_builder *builder, enum ir_op op, enum ir_type type, ir_ref a)
 {

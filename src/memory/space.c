@@ -28,12 +28,15 @@
 #define LOWEST_ADDRESS UINT64_C(0x10000)              /* vm.mmap_min_addr */
 #define MMAP_TOP (SPACE_SIZE - (UINT64_C(128) << 20)) /* room for the stack, as Linux leaves */
 
+enum { FETCHED_PAGES = 64 };
+
 struct space {
     uint8_t *base;             /* constant */
     _Atomic uint64_t *watched; /* constant pointer; bit per page, atomic */
     pthread_mutex_t lock;
     struct mapping_table table;  /* lock */
-    _Atomic uint64_t fetched;    /* page that code was fetched from latest, and table.changes then */
+    /* Pages that code was fetched from, each in its place, with table.changes then. */
+    _Atomic uint64_t fetched[FETCHED_PAGES];
     uint64_t brk_start, brk_end; /* lock */
     space_listener *listener;    /* set before the guest runs */
     void *listener_context;
@@ -660,18 +663,19 @@ const char *space_string(struct space *space, uint64_t addr, size_t max_bytes, i
     return NULL;
 }
 
-/* Most fetches are from the same page as the one before, of a table that has not changed. The
- * changes are read before the table: what is remembered is never newer than it says. */
+/* Most fetches are from a page like others before, of a table that has not changed. The changes are
+ * read before the table: what is remembered is never newer than it says. */
 static bool is_executable(struct space *space, uint64_t pc)
 {
     uint64_t page = pc / SPACE_PAGE + 1, changes = space->table.changes;
-    uint64_t fetched = atomic_load_explicit(&space->fetched, memory_order_relaxed);
-    if (pc < SPACE_SIZE && fetched == (page | changes << 32))
+    _Atomic uint64_t *fetched = &space->fetched[page % FETCHED_PAGES];
+    if (pc < SPACE_SIZE &&
+        atomic_load_explicit(fetched, memory_order_relaxed) == (page | changes << 32))
         return true;
     int prot = pc < SPACE_SIZE ? space_prot(space, pc) : -1;
     if (prot < 0 || !(prot & SPACE_EXEC))
         return false;
-    atomic_store_explicit(&space->fetched, page | changes << 32, memory_order_relaxed);
+    atomic_store_explicit(fetched, page | changes << 32, memory_order_relaxed);
     return true;
 }
 

@@ -40,14 +40,14 @@ static uint32_t key_of(uint64_t pc)
     return (uint32_t)(pc / PC_UNIT);
 }
 
-static uint32_t slot_of(const struct tb_cache *cache, uint32_t key)
+static inline uint32_t slot_of(const struct tb_cache *cache, uint32_t key)
 {
     uint32_t chunk = key / (CHUNK_BYTES / PC_UNIT) * UINT32_C(0x9e3779b1);
     uint32_t place = key / (CHUNK_BYTES / PC_UNIT / CHUNK_SLOTS) % CHUNK_SLOTS;
     return (chunk >> (32 - cache->slots_log2)) / CHUNK_SLOTS * CHUNK_SLOTS + place;
 }
 
-static uint32_t slot_after(const struct tb_cache *cache, uint32_t slot)
+static inline uint32_t slot_after(const struct tb_cache *cache, uint32_t slot)
 {
     return (slot + 1) & ((UINT32_C(1) << cache->slots_log2) - 1);
 }
@@ -58,14 +58,16 @@ static struct tb *first_record(const struct tb_cache *cache)
 }
 
 /* The record, or NULL with *ret_slot the empty slot where it would go. */
-static struct tb *find(struct tb_cache *cache, uint64_t pc, uint32_t mode, uint32_t *ret_slot)
+static inline struct tb *find(struct tb_cache *cache, uint64_t pc, uint32_t mode,
+                              uint32_t *ret_slot)
 {
+    const struct tb_slot *slots = cache->slots;
     uint32_t key = key_of(pc);
     uint32_t slot = slot_of(cache, key);
-    for (; cache->slots[slot].record; slot = slot_after(cache, slot)) {
-        if (cache->slots[slot].key != key)
+    for (; slots[slot].record; slot = slot_after(cache, slot)) {
+        if (slots[slot].key != key)
             continue;
-        struct tb *tb = first_record(cache) + (cache->slots[slot].record - 1);
+        struct tb *tb = first_record(cache) + (slots[slot].record - 1);
         if (tb->pc == pc && tb->mode == mode)
             return tb;
     }

@@ -122,20 +122,38 @@ static ir_ref op1(struct translation *t, enum ir_op op, enum ir_type type, ir_re
 
 /* Additions of constants are done here, so that addresses made by auipc and lui are known and that
  * "mv" and "li" cost nothing. */
-static ir_ref op2(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b)
+static ir_ref add(struct translation *t, ir_ref a, ir_ref b)
 {
     uint64_t first, second;
-    if (op == IR_add && type == IR_I64) {
-        if (is_number(t, b, &second)) {
-            if (second == 0)
-                return a;
-            if (is_number(t, a, &first))
-                return number(t, first + second);
-        } else if (is_number(t, a, &first) && first == 0) {
-            return b;
-        }
+    if (is_number(t, b, &second)) {
+        if (second == 0)
+            return a;
+        if (is_number(t, a, &first))
+            return number(t, first + second);
+    } else if (is_number(t, a, &first) && first == 0) {
+        return b;
     }
-    return ir_binary(&t->builder, op, type, a, b);
+    return ir_binary(&t->builder, IR_add, IR_I64, a, b);
+}
+
+static inline ir_ref op2(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b)
+{
+    return op == IR_add && type == IR_I64 ? add(t, a, b) : ir_binary(&t->builder, op, type, a, b);
+}
+
+/* x + immediate; "mv" and "li" need no constant of their own. */
+static ir_ref add_immediate(struct translation *t)
+{
+    unsigned reg = rv64_rs1(t->word);
+    uint64_t immediate = (uint64_t)rv64_imm_i(t->word), known;
+    if (reg == 0)
+        return number(t, immediate);
+    ir_ref a = read_x(t, reg);
+    if (immediate == 0)
+        return a;
+    if (is_number(t, a, &known))
+        return number(t, known + immediate);
+    return ir_binary(&t->builder, IR_add, IR_I64, a, number(t, immediate));
 }
 
 static ir_ref fp1(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a)
@@ -419,6 +437,7 @@ static void csr_access(struct translation *t, enum csr_action action, ir_ref ope
 #define N64(n) number(t, n)
 #define IMM number(t, (uint64_t)rv64_imm_i(t->word))
 #define IMM_W ir_const(&t->builder, IR_I32, (uint64_t)rv64_imm_i(t->word))
+#define X1_PLUS_IMM add_immediate(t)
 #define UPPER_IMM ((uint64_t)rv64_imm_u(t->word))
 #define SHAMT number(t, rv64_shamt(t->word))
 #define SHAMT_W ir_const(&t->builder, IR_I32, rv64_shamt(t->word))
