@@ -165,6 +165,17 @@ static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
     *ticks = now;
 }
 
+/* The block's direct exits will be looked up when it is compiled. */
+static void expect_successors(const struct exec *exec, const struct ir_block *block)
+{
+    const struct ir_insn *last = &block->insns[block->length - 1];
+    if (last->op != IR_exit_direct)
+        return;
+    tb_expect(exec->cache, last->imm);
+    if (block->length > 1 && last[-1].op == IR_exit_if)
+        tb_expect(exec->cache, last[-1].imm);
+}
+
 /* Translates for a TB in tier 0 or 1, with the dumps that were asked for. */
 static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, struct tb *tb,
                                           enum tb_tier level)
@@ -172,6 +183,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
     uint64_t pc = tb->pc;
     uint64_t ticks = begin_stage(exec);
     struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
+    expect_successors(exec, block);
     if (exec->has_routines && level == TB_TIER_1)
         routines_watch(exec, arena, tb, block);
     else if (exec->has_routines)

@@ -75,6 +75,11 @@ static inline struct tb *find(struct tb_cache *cache, uint64_t pc, uint32_t mode
     return NULL;
 }
 
+void tb_expect(const struct tb_cache *cache, uint64_t pc)
+{
+    __builtin_prefetch(&cache->slots[slot_of(cache, key_of(pc))]);
+}
+
 struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 {
     uint32_t slot;

@@ -173,6 +173,8 @@ static inline struct tb_code *tb_code_of(const struct tb *tb, enum tb_tier tier)
     return (struct tb_code *)(uintptr_t)code;
 }
 
+/* Says that the record of pc will be asked for soon. */
+void tb_expect(const struct tb_cache *cache, uint64_t pc);
 /* The record of (pc, mode), or NULL. */
 struct tb *tb_find(struct tb_cache *cache, uint64_t pc, uint32_t mode);
 /* The same, created with a stub when missing; NULL when code memory is full. */
