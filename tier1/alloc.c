@@ -628,14 +628,8 @@ static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
     x64_store_i(&t->x, x64_at(TB_HOST_VCPU, disp + 4), 32, -1);
 }
 
-static __attribute__((noinline)) void set_slowly(struct t1 *t, const struct t1_node *node)
+static __attribute__((noinline)) void set_slowly(struct t1 *t, unsigned guest, ir_ref value)
 {
-    unsigned guest = (unsigned)node->imm;
-    ir_ref value = node->operand[0];
-    if (node->flags & T1_BOXED) {
-        set_boxed(t, guest, value);
-        return;
-    }
     if (is_pinned(t, guest)) {
         if (t1_is_float_reg(guest))
             set_pinned_float(t, guest, value);
@@ -650,19 +644,23 @@ static __attribute__((noinline)) void set_slowly(struct t1 *t, const struct t1_n
     note_arch(t, guest, value);
 }
 
-void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+void t1_set_guest(struct t1 *t, unsigned guest, ir_ref value)
 {
-    (void)ref;
-    unsigned guest = (unsigned)node->imm;
-    ir_ref value = node->operand[0];
-    if (t->arch[guest] == value) /* it is there already */
-        return;
     if (is_computed_in_place(t, guest, value)) {
         drop_arch(t, guest);
         note_arch(t, guest, value);
-        return;
+    } else if (t->arch[guest] != value) {
+        set_slowly(t, guest, value);
     }
-    set_slowly(t, node);
+}
+
+void t1_emit_set_reg(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    if (node->flags & T1_BOXED)
+        set_boxed(t, (unsigned)node->imm, node->operand[0]);
+    else
+        t1_set_guest(t, (unsigned)node->imm, node->operand[0]);
 }
 
 /* ---- NaNs ---- */

@@ -25,6 +25,7 @@ unsigned t1_host_features(void);
 
 /* How a node differs from the IR instruction it came from. */
 enum t1_node_flags {
+    T1_SETS = 1,     /* with the set_reg that follows in the block */
     T1_FUSED = 2,    /* exit_if, exit_trap_if, select: on compare(x, y) by cond and width */
     T1_TEST = 4,     /* with T1_FUSED: x & y against zero */
     T1_LEA = 8,      /* add: operand[1] is shifted left by cond */
@@ -203,6 +204,8 @@ static inline bool t1_is_scratch_xmm(unsigned reg)
 {
     return T1_SCRATCH_XMM >> (reg & 31) & 1;
 }
+/* The guest register becomes the value, which is of the class that set_reg has (no box to be made). */
+void t1_set_guest(struct t1 *t, unsigned guest, ir_ref value);
 void t1_release_slowly(struct t1 *t, ir_ref value);
 /* What died at a node gives up its scratch registers and spill slot. */
 static inline void t1_release(struct t1 *t, ir_ref value)

@@ -275,7 +275,7 @@ static void emit_amo_loop(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_amo(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     enum ir_amo amo = (enum ir_amo)node->imm;
-    bool is_wanted = t->values[ref].next_use != IR_NONE;
+    bool is_wanted = t->values[ref].next_use != IR_NONE || node->flags & T1_SETS;
     if (!is_wanted && alu_of_amo(amo) >= 0)
         emit_amo_without_result(t, node, (enum x64_alu)alu_of_amo(amo));
     else if (amo == IR_AMO_SWAP)

@@ -511,8 +511,8 @@ static inline void note_uses(struct t1_value *values, ir_ref ref, struct t1_node
 /* Fills the node from its instruction; c keeps its raw content where it is no value. By words, as
  * the compiler would store each field. */
 static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref ref,
-                             const struct ir_insn *insn, uint32_t op, ir_ref follow, ir_ref dummy,
-                             bool has_aliases)
+                             const struct ir_insn *insn, uint32_t op, unsigned flags, ir_ref follow,
+                             ir_ref dummy, bool has_aliases)
 {
     ir_ref a = insn->a < dummy ? insn->a : dummy, b = insn->b < dummy ? insn->b : dummy;
     ir_ref c = insn->c;
@@ -521,7 +521,7 @@ static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref re
         b = resolve(t, b, ref, true);
         c = count_in(op) > 2 ? resolve(t, c, ref, true) : c;
     }
-    uint64_t rest = (uint64_t)count_in(op) << 24 | (uint64_t)follow << 48;
+    uint64_t rest = (uint64_t)flags << 16 | (uint64_t)count_in(op) << 24 | (uint64_t)follow << 48;
     memcpy(node, insn, 8);
     memcpy(&node->operand[3], &rest, 8);
     node->imm = insn->imm;
@@ -534,6 +534,21 @@ static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref re
         node->operand[1] = c;
         node->operand[2] = a;
     }
+}
+
+/* A set_reg that stands right behind the operation that computes the value becomes part of it
+ * (T1_SETS); but a box may become part of the set_reg. */
+static inline bool is_behind_value(const struct t1 *t, const struct ir_insn *insn, ir_ref ref,
+                                   bool has_aliases)
+{
+    return insn->a == ref - 1 && kind_in(t->op[insn[-1].op]) >= KIND_PURE &&
+           !(has_aliases && (t->canon[ref - 1] != ref - 1 || insn[-1].op == IR_box));
+}
+
+/* A result for a pinned register of its class should be computed there. */
+static inline bool is_for_pinned(const struct t1 *t, unsigned guest, ir_ref value)
+{
+    return t->pinned >> guest & 1 && t1_is_float(t, value) == t1_is_float_reg(guest);
 }
 
 /* Nearly every conditional exit stands right behind its compare, which nobody else uses: the two are
@@ -572,9 +587,9 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
     scan.has_aliases = has_aliases;
     uint64_t overwritten = 0; /* registers that are written before anybody can see them */
     uint64_t may_be_dead = t->block->may_have_dead ? UINT64_MAX : 0;
-    uint64_t pinned = t->pinned;
     uint32_t exits = 0, length = t->block->length;
     ir_ref follow = IR_NONE; /* the node to be emitted next */
+    uint32_t setter = 0;     /* the set_reg that belongs to the instruction before it, or 0 */
     for (uint32_t i = length; i-- > 0;) {
         ir_ref ref = (ir_ref)i;
         const struct ir_insn *insn = &insns[i];
@@ -602,13 +617,19 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
                 return false;
             overwritten |= UINT64_C(1) << insn->imm;
             scan.next_set[insn->imm] = ref;
-            break;
+            if (!is_behind_value(t, insn, ref, has_aliases))
+                break;
+            setter = i;
+            if (is_for_pinned(t, (unsigned)insn->imm, ref - 1))
+                value[-1].hint = ref;
+            continue;
         case KIND_FOLDED:
-            if (value->next_use == IR_NONE || fold(t, &scan, ref))
+            if (setter != i + 1 && (value->next_use == IR_NONE || fold(t, &scan, ref)))
                 continue;
             break;
         case KIND_PURE:
-            if (value->next_use == IR_NONE || (has_aliases && t->canon[i] < i))
+            if (setter != i + 1 &&
+                (value->next_use == IR_NONE || (has_aliases && t->canon[i] < i)))
                 continue;
             break;
         case KIND_OBSERVES:
@@ -618,7 +639,8 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         case KIND_EFFECT:
             break;
         }
-        fill_node(t, node, ref, insn, op, follow, (ir_ref)length, has_aliases);
+        fill_node(t, node, ref, insn, op, setter == i + 1 ? T1_SETS : 0, follow, (ir_ref)length,
+                  has_aliases);
         follow = ref;
         if (traits_in(op) & EXITS && is_behind_compare(insn, value, ref)) {
             fuse_compare(t, node, ref, insn - 1, has_aliases);
@@ -629,8 +651,8 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         note_uses(values, ref, node, count_in(op) > 2);
         if (kind_in(op) == KIND_OBSERVES)
             scan.next_observation = ref;
-        else if (kind_in(op) == KIND_SET && pinned >> node->imm & 1 &&
-                 t1_is_float(t, node->operand[0]) == t1_is_float_reg((unsigned)node->imm))
+        else if (kind_in(op) == KIND_SET &&
+                 is_for_pinned(t, (unsigned)node->imm, node->operand[0]))
             values[node->operand[0]].hint = ref;
     }
     t->first = follow;

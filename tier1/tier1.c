@@ -103,10 +103,15 @@ static inline void end_node(struct t1 *t, ir_ref ref, const struct t1_node *node
     for (unsigned k = 2; __builtin_expect(k < node->count, 0); k++)
         if (node->next[k] == IR_NONE)
             t1_release(t, node->operand[k]);
-    if (t->values[ref].next_use == IR_NONE)
-        t1_release(t, ref);
     t->gpr_locked = 0;
     t->xmm_locked = 0;
+    if (node->flags & T1_SETS) {
+        t1_set_guest(t, (unsigned)t->insns[ref + 1].imm, ref);
+        t->gpr_locked = 0;
+        t->xmm_locked = 0;
+    }
+    if (t->values[ref].next_use == IR_NONE)
+        t1_release(t, ref);
 }
 
 static void emit_nodes(struct t1 *t)
