@@ -546,6 +546,8 @@ void lower_region(struct lowering *lower)
     else
         lower_guarded_entry(lower, 0);
     lower_nodes(lower);
+    lower_finish_poll_tail(lower);
+    lower_finish_tail(lower);
     if (!lower->is_precise)
         end_debug(lower);
     LLVMDisposeBuilder(lower->builder);

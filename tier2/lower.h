@@ -92,6 +92,10 @@ struct lowering {
     struct node_blocks *blocks;
     uint64_t *slot_pcs;
     uint32_t slot_count;
+    LLVMBasicBlockRef tail; /* shared end of cold exits, or NULL when there is none so far */
+    LLVMBasicBlockRef poll_tail; /* the same for polls that leave */
+    LLVMValueRef tail_place, tail_args[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT]; /* allocas for it */
+    LLVMValueRef poll_pc;        /* alloca */
 
     /* the node being lowered */
     uint32_t node_index;
@@ -193,6 +197,14 @@ void lower_store_regs(struct lowering *lower, uint64_t regs);
 /* Tail call of `entry` (a TB entry or a thunk) with the pinned registers, of which those outside
  * `live` may get any value; ends the LLVM block. */
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry);
+/* The same for cold code: all such exits jump to one call of the function. A tail call with its
+ * nineteen arguments is much work for LLVM. place: where the entry is to be loaded from. */
+void lower_shared_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef place);
+/* Its parts: sets the arguments, and goes there. */
+void lower_set_tail_args(struct lowering *lower, uint64_t live);
+void lower_go_to_tail(struct lowering *lower, LLVMValueRef place);
+/* Builds the shared call, when all exits have been. */
+void lower_finish_tail(struct lowering *lower);
 
 /* ---- exits, edges, polls (lower_exits.c) ---- */
 /* Ends the current LLVM block by leaving for other code at pc, which has a slot. */
@@ -203,6 +215,8 @@ void lower_find_slots(struct lowering *lower);
 void lower_node_entries(struct lowering *lower);
 /* The promotion counter and the poll at the region's entry: loops may go through exits. */
 void lower_entry_poll(struct lowering *lower);
+/* Builds what the polls that leave share, when all have been built. */
+void lower_finish_poll_tail(struct lowering *lower);
 /* A block that leaves with VCPU_EXIT_FAULT at pc and the state as it is here. */
 LLVMBasicBlockRef lower_fault_landing(struct lowering *lower, uint64_t pc);
 /* Leaves to the exec loop at pc with the registers of `live`; ends the LLVM block. */

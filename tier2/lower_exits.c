@@ -50,6 +50,11 @@ static void settle_state(struct lowering *lower, uint64_t regs)
 
 /* ---- leaving to the exec loop ---- */
 
+static LLVMValueRef thunk_leave(struct lowering *lower)
+{
+    return lower_at(lower, lower->vcpu, offsetof(struct vcpu, thunk_leave));
+}
+
 static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc,
                           LLVMValueRef reason)
 {
@@ -58,8 +63,7 @@ static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc
     lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
     if (lower->step_polls)
         lower_store_vcpu(lower, lower_const64(lower, live), offsetof(struct vcpu, exit_live));
-    lower_tail_call(lower, live,
-                    lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, thunk_leave)));
+    lower_shared_tail_call(lower, live, thunk_leave(lower));
 }
 
 void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason)
@@ -103,8 +107,9 @@ static LLVMValueRef count_heat(struct lowering *lower, uint64_t count)
 {
     LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
     LLVMValueRef heat = LLVMBuildLoad2(lower->builder, lower->type.i64, place, "");
+    LLVMSetVolatile(heat, 1);
     heat = LLVMBuildSub(lower->builder, heat, lower_const64(lower, count), "");
-    LLVMBuildStore(lower->builder, heat, place);
+    LLVMSetVolatile(LLVMBuildStore(lower->builder, heat, place), 1);
     return heat;
 }
 
@@ -121,40 +126,65 @@ static LLVMValueRef is_work_pending(struct lowering *lower)
     return LLVMBuildICmp(lower->builder, LLVMIntNE, pending, lower_const32(lower, 0), "");
 }
 
-/* Leaves because of pending work, or for a promotion when `is_due` (NULL: never). The request is
- * made once per next_heat polls, whatever the exec loop does about it. */
-static void leave_polled(struct lowering *lower, LLVMValueRef is_due, uint64_t live,
-                         LLVMValueRef pc)
+static void begin_poll_tail(struct lowering *lower)
 {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
+    LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
+    lower->poll_pc = LLVMBuildAlloca(lower->builder, lower->type.i64, "");
+    lower->poll_tail = lower_new_block(lower, "poll_tail");
+    lower_continue_at(lower, here);
+}
+
+/* A promotion is asked for once per next_heat polls, whatever the exec loop does about it. */
+void lower_finish_poll_tail(struct lowering *lower)
+{
+    if (!lower->poll_tail)
+        return;
+    LLVMBuilderRef builder = lower->builder;
+    lower_continue_at(lower, lower->poll_tail);
     LLVMValueRef reason = lower_const32(lower, VCPU_EXIT_PC);
-    if (is_due) {
-        LLVMBuilderRef builder = lower->builder;
+    if (is_counting_heat(lower)) {
         int64_t again = lower->next_heat > 1024 ? lower->next_heat : 1024;
-        LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
-        LLVMValueRef heat = LLVMBuildLoad2(builder, lower->type.i64, place, "");
+        LLVMValueRef heat = count_heat(lower, 0), is_due = is_negative(lower, heat);
         heat = LLVMBuildSelect(builder, is_due, lower_const64(lower, (uint64_t)again), heat, "");
-        LLVMBuildStore(builder, heat, place);
+        LLVMBuildStore(builder, heat, near_field(lower, offsetof(struct region_near, heat)));
         LLVMValueRef tb = LLVMBuildLoad2(builder, lower->type.ptr,
                                          near_field(lower, offsetof(struct region_near, tb)), "");
         lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
-        reason = LLVMBuildSelect(builder, is_due, lower_const32(lower, VCPU_EXIT_PROMOTE_PC),
-                                 reason, "");
+        reason = LLVMBuildSelect(builder, is_due, lower_const32(lower, VCPU_EXIT_PROMOTE_PC), reason,
+                                 "");
     }
-    leave_because(lower, live, pc, reason);
+    lower_store_vcpu(lower, load_local(lower, lower->poll_pc), offsetof(struct vcpu, pc));
+    lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
+    lower_go_to_tail(lower, thunk_leave(lower));
 }
 
-/* Polls, and goes on at `onwards` when there is no reason to leave. heat: after counting, or NULL. */
+/* Leaves because of pending work, or for a promotion. */
+static void leave_polled(struct lowering *lower, uint64_t live, LLVMValueRef pc)
+{
+    settle_state(lower, lower->dirty & live);
+    if (lower->step_polls)
+        lower_store_vcpu(lower, lower_const64(lower, live), offsetof(struct vcpu, exit_live));
+    lower_set_tail_args(lower, live);
+    if (!lower->poll_tail)
+        begin_poll_tail(lower);
+    LLVMBuildStore(lower->builder, pc, lower->poll_pc);
+    LLVMBuildBr(lower->builder, lower->poll_tail);
+}
+
+/* Leaves for `onwards` or, when there is something to do, the poll's own exit. heat: NULL when it is
+ * not counted. */
 static void poll(struct lowering *lower, LLVMValueRef heat, uint64_t live, LLVMValueRef pc,
                  LLVMBasicBlockRef onwards)
 {
-    LLVMValueRef is_due = heat ? is_negative(lower, heat) : NULL;
     LLVMValueRef is_leaving = is_work_pending(lower);
-    if (is_due)
-        is_leaving = LLVMBuildOr(lower->builder, is_due, is_leaving, "");
+    if (heat)
+        is_leaving = LLVMBuildOr(lower->builder, is_negative(lower, heat), is_leaving, "");
     LLVMBasicBlockRef leave = lower_new_block(lower, "leave");
     lower_branch_unlikely(lower, is_leaving, leave, onwards);
     lower_continue_at(lower, leave);
-    leave_polled(lower, is_due, live, pc);
+    leave_polled(lower, live, pc);
 }
 
 /* The heat's low bits make the first budget: loops shorter than it are counted fairly then. */
@@ -177,7 +207,7 @@ static void lower_header_poll(struct lowering *lower, const struct ir_block *blo
                               LLVMBasicBlockRef onwards)
 {
     if (lower->step_polls) {
-        leave_polled(lower, NULL, live, lower_const64(lower, block->guest_pc));
+        leave_polled(lower, live, lower_const64(lower, block->guest_pc));
         return;
     }
     LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, POLL_BUDGET) : NULL;
@@ -366,17 +396,29 @@ void lower_find_slots(struct lowering *lower)
     }
 }
 
-void lower_leave_through_slot(struct lowering *lower, uint64_t pc)
+/* Where the entry for pc lies. */
+static LLVMValueRef slot_of(struct lowering *lower, uint64_t pc)
 {
     uint32_t slot = 0;
     while (lower->slot_pcs[slot] != pc)
         slot++;
+    return near_field(lower, offsetof(struct region_near, slots) + slot * sizeof(void *));
+}
+
+void lower_leave_through_slot(struct lowering *lower, uint64_t pc)
+{
     settle_state(lower, lower->dirty);
-    size_t offset = offsetof(struct region_near, slots) + slot * sizeof(void *);
     LLVMValueRef entry =
-        LLVMBuildLoad2(lower->builder, lower->type.ptr, near_field(lower, offset), "");
+        LLVMBuildLoad2(lower->builder, lower->type.ptr, slot_of(lower, pc), "");
     LLVMSetVolatile(entry, 1);
     lower_tail_call(lower, UINT64_MAX, entry);
+}
+
+/* The same where it is rare: all but calls, for the region has what its blocks often go on to. */
+static void leave_aside(struct lowering *lower, uint64_t pc)
+{
+    settle_state(lower, lower->dirty);
+    lower_shared_tail_call(lower, UINT64_MAX, slot_of(lower, pc));
 }
 
 /* What must be done to registers on the way to a node that reads them and knows less of them. */
@@ -430,16 +472,6 @@ static void follow(struct lowering *lower, const struct region_edge *edge)
     LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
 }
 
-/* Ends the current LLVM block by continuing at pc. */
-static void continue_at_pc(struct lowering *lower, uint64_t pc)
-{
-    const struct region_edge *edge = edge_to(lower, pc);
-    if (edge)
-        follow(lower, edge);
-    else
-        lower_leave_through_slot(lower, pc);
-}
-
 /* A block to branch to that takes the edge: its destination itself where nothing is to be done. */
 static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct region_edge *edge)
 {
@@ -459,7 +491,13 @@ static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct reg
 
 void lower_op_exit_direct(struct lowering *lower, const struct ir_insn *insn)
 {
-    continue_at_pc(lower, insn->imm);
+    const struct region_edge *edge = edge_to(lower, insn->imm);
+    if (edge)
+        follow(lower, edge);
+    else if (insn->c == IR_BRANCH_CALL && !lower->is_leaving)
+        lower_leave_through_slot(lower, insn->imm);
+    else
+        leave_aside(lower, insn->imm);
 }
 
 /* Stores what neither the edge nor the rest of the block may keep: once, before they part. */
@@ -486,7 +524,7 @@ void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
         LLVMBasicBlockRef leave = lower_new_block(lower, "exit");
         LLVMBuildCondBr(lower->builder, taken, leave, onwards);
         lower_continue_at(lower, leave);
-        lower_leave_through_slot(lower, insn->imm);
+        leave_aside(lower, insn->imm);
     }
     lower_continue_at(lower, onwards);
 }

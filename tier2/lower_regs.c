@@ -218,23 +218,90 @@ void lower_store_regs(struct lowering *lower, uint64_t regs)
             lower_store_vcpu(lower, read_exact(lower, reg), reg_offset(reg));
 }
 
-void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
+static bool is_pinned_used(const struct lowering *lower, unsigned position)
 {
-    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
-    for (unsigned i = 0; i < PINNED_COUNT; i++) {
-        unsigned reg = pinned_reg[i];
-        if (!(lower->facts->used & reg_bit(reg)))
-            args[2 + i] = lower->pinned[i];
-        else if (live & reg_bit(reg))
-            args[2 + i] = read_exact(lower, reg);
-        else
-            args[2 + i] = LLVMGetUndef(full_type(lower, reg));
-    }
-    LLVMValueRef call =
-        LLVMBuildCall2(lower->builder, lower->type.entry, entry, args, ARRAY_LENGTH(args), "");
+    return lower->facts->used & reg_bit(pinned_reg[position]);
+}
+
+/* What the pinned register at the position passes on. */
+static LLVMValueRef tail_argument(struct lowering *lower, uint64_t live, unsigned position)
+{
+    unsigned reg = pinned_reg[position];
+    if (!is_pinned_used(lower, position))
+        return lower->pinned[position];
+    if (live & reg_bit(reg))
+        return read_exact(lower, reg);
+    return LLVMGetUndef(full_type(lower, reg));
+}
+
+static void build_tail_call(struct lowering *lower, LLVMValueRef entry, LLVMValueRef *args)
+{
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, lower->type.entry, entry, args,
+                                       2 + PINNED_COUNT, "");
     LLVMSetInstructionCallConv(call, TB_PRESERVE_NONE_CC);
     LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
     LLVMBuildRetVoid(lower->builder);
+}
+
+void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
+{
+    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
+        args[2 + i] = tail_argument(lower, live, i);
+    build_tail_call(lower, entry, args);
+}
+
+static void begin_tail(struct lowering *lower)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
+    LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
+    lower->tail_place = LLVMBuildAlloca(lower->builder, lower->type.ptr, "");
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
+        if (is_pinned_used(lower, i))
+            lower->tail_args[i] =
+                LLVMBuildAlloca(lower->builder, full_type(lower, pinned_reg[i]), "");
+    lower->tail = lower_new_block(lower, "tail");
+    lower_continue_at(lower, here);
+}
+
+void lower_set_tail_args(struct lowering *lower, uint64_t live)
+{
+    if (!lower->tail)
+        begin_tail(lower);
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
+        if (is_pinned_used(lower, i))
+            LLVMBuildStore(lower->builder, tail_argument(lower, live, i), lower->tail_args[i]);
+}
+
+void lower_go_to_tail(struct lowering *lower, LLVMValueRef place)
+{
+    LLVMBuildStore(lower->builder, place, lower->tail_place);
+    LLVMBuildBr(lower->builder, lower->tail);
+}
+
+void lower_shared_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef place)
+{
+    lower_set_tail_args(lower, live);
+    lower_go_to_tail(lower, place);
+}
+
+void lower_finish_tail(struct lowering *lower)
+{
+    if (!lower->tail)
+        return;
+    LLVMBuilderRef builder = lower->builder;
+    lower_continue_at(lower, lower->tail);
+    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
+    for (unsigned i = 0; i < PINNED_COUNT; i++)
+        args[2 + i] = !is_pinned_used(lower, i)
+                          ? lower->pinned[i]
+                          : LLVMBuildLoad2(builder, full_type(lower, pinned_reg[i]),
+                                           lower->tail_args[i], "");
+    LLVMValueRef place = LLVMBuildLoad2(builder, lower->type.ptr, lower->tail_place, "");
+    LLVMValueRef entry = LLVMBuildLoad2(builder, lower->type.ptr, place, "");
+    LLVMSetVolatile(entry, 1);
+    build_tail_call(lower, entry, args);
 }
 
 /* ---- operations ---- */

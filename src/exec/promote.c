@@ -460,17 +460,23 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
         queue_put(exec, job);
 }
 
-void promote_tb(struct exec_thread *thread, struct tb *tb)
+/* The bit shares its word with others that compile threads write. */
+static bool is_watched(struct exec_thread *thread, const struct tb *tb)
 {
     tb_lock(thread->exec->cache);
-    bool is_watched = tb->is_watched;
+    bool answer = tb->is_watched;
     tb_unlock(thread->exec->cache);
+    return answer;
+}
+
+void promote_tb(struct exec_thread *thread, struct tb *tb)
+{
     switch ((enum tb_tier)tb->tier) {
     case TB_TIER_0:
         promote_to_tier1(thread, tb);
         break;
     case TB_TIER_1:
-        if (is_watched)
+        if (is_watched(thread, tb))
             routines_settle(thread, tb);
         else
             promote_to_region(thread, tb, TB_TIER_2);
