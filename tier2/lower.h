@@ -18,6 +18,7 @@
 struct region_near {
     struct tb *tb;       /* the region's record, for a promotion */
     int64_t heat;        /* polls left until promotion */
+    const void *leave;   /* thunk_leave */
     const void *slots[]; /* entries of the TBs that exits go to */
 };
 #define REGION_NEAR_SECTION ".bss.near"
@@ -94,7 +95,7 @@ struct lowering {
     uint32_t slot_count;
     LLVMBasicBlockRef tail; /* shared end of cold exits, or NULL when there is none so far */
     LLVMBasicBlockRef poll_tail; /* the same for polls that leave */
-    LLVMValueRef tail_place, tail_args[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT]; /* allocas for it */
+    LLVMValueRef tail_offset, tail_args[TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT]; /* allocas for it */
     LLVMValueRef poll_pc;        /* alloca */
 
     /* the node being lowered */
@@ -198,11 +199,12 @@ void lower_store_regs(struct lowering *lower, uint64_t regs);
  * `live` may get any value; ends the LLVM block. */
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry);
 /* The same for cold code: all such exits jump to one call of the function. A tail call with its
- * nineteen arguments is much work for LLVM. place: where the entry is to be loaded from. */
-void lower_shared_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef place);
+ * nineteen arguments is much work for LLVM. The entry is at near_offset in the near data: a small
+ * number, for an address would be held in a register from before the nearest loop. */
+void lower_shared_tail_call(struct lowering *lower, uint64_t live, size_t near_offset);
 /* Its parts: sets the arguments, and goes there. */
 void lower_set_tail_args(struct lowering *lower, uint64_t live);
-void lower_go_to_tail(struct lowering *lower, LLVMValueRef place);
+void lower_go_to_tail(struct lowering *lower, size_t near_offset);
 /* Builds the shared call, when all exits have been. */
 void lower_finish_tail(struct lowering *lower);
 

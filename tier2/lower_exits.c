@@ -50,11 +50,6 @@ static void settle_state(struct lowering *lower, uint64_t regs)
 
 /* ---- leaving to the exec loop ---- */
 
-static LLVMValueRef thunk_leave(struct lowering *lower)
-{
-    return lower_at(lower, lower->vcpu, offsetof(struct vcpu, thunk_leave));
-}
-
 static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc,
                           LLVMValueRef reason)
 {
@@ -63,7 +58,7 @@ static void leave_because(struct lowering *lower, uint64_t live, LLVMValueRef pc
     lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
     if (lower->step_polls)
         lower_store_vcpu(lower, lower_const64(lower, live), offsetof(struct vcpu, exit_live));
-    lower_shared_tail_call(lower, live, thunk_leave(lower));
+    lower_shared_tail_call(lower, live, offsetof(struct region_near, leave));
 }
 
 void lower_leave(struct lowering *lower, uint64_t live, LLVMValueRef pc, enum vcpu_exit reason)
@@ -102,7 +97,8 @@ static LLVMValueRef entry_pc(struct lowering *lower)
     return lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
 }
 
-/* Takes `count` from the heat, which it returns. */
+/* Takes `count` from the heat, which it returns. Volatile, or it would be kept in a register around
+ * loops. */
 static LLVMValueRef count_heat(struct lowering *lower, uint64_t count)
 {
     LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
@@ -157,7 +153,7 @@ void lower_finish_poll_tail(struct lowering *lower)
     }
     lower_store_vcpu(lower, load_local(lower, lower->poll_pc), offsetof(struct vcpu, pc));
     lower_store_vcpu(lower, reason, offsetof(struct vcpu, exit_reason));
-    lower_go_to_tail(lower, thunk_leave(lower));
+    lower_go_to_tail(lower, offsetof(struct region_near, leave));
 }
 
 /* Leaves because of pending work, or for a promotion. */
@@ -396,20 +392,20 @@ void lower_find_slots(struct lowering *lower)
     }
 }
 
-/* Where the entry for pc lies. */
-static LLVMValueRef slot_of(struct lowering *lower, uint64_t pc)
+/* Where in the near data the entry for pc lies. */
+static size_t slot_of(const struct lowering *lower, uint64_t pc)
 {
     uint32_t slot = 0;
     while (lower->slot_pcs[slot] != pc)
         slot++;
-    return near_field(lower, offsetof(struct region_near, slots) + slot * sizeof(void *));
+    return offsetof(struct region_near, slots) + slot * sizeof(void *);
 }
 
 void lower_leave_through_slot(struct lowering *lower, uint64_t pc)
 {
     settle_state(lower, lower->dirty);
     LLVMValueRef entry =
-        LLVMBuildLoad2(lower->builder, lower->type.ptr, slot_of(lower, pc), "");
+        LLVMBuildLoad2(lower->builder, lower->type.ptr, near_field(lower, slot_of(lower, pc)), "");
     LLVMSetVolatile(entry, 1);
     lower_tail_call(lower, UINT64_MAX, entry);
 }

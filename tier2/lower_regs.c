@@ -256,7 +256,7 @@ static void begin_tail(struct lowering *lower)
     LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
     LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
     LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
-    lower->tail_place = LLVMBuildAlloca(lower->builder, lower->type.ptr, "");
+    lower->tail_offset = LLVMBuildAlloca(lower->builder, lower->type.i32, "");
     for (unsigned i = 0; i < PINNED_COUNT; i++)
         if (is_pinned_used(lower, i))
             lower->tail_args[i] =
@@ -274,16 +274,16 @@ void lower_set_tail_args(struct lowering *lower, uint64_t live)
             LLVMBuildStore(lower->builder, tail_argument(lower, live, i), lower->tail_args[i]);
 }
 
-void lower_go_to_tail(struct lowering *lower, LLVMValueRef place)
+void lower_go_to_tail(struct lowering *lower, size_t near_offset)
 {
-    LLVMBuildStore(lower->builder, place, lower->tail_place);
+    LLVMBuildStore(lower->builder, lower_const32(lower, (uint32_t)near_offset), lower->tail_offset);
     LLVMBuildBr(lower->builder, lower->tail);
 }
 
-void lower_shared_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef place)
+void lower_shared_tail_call(struct lowering *lower, uint64_t live, size_t near_offset)
 {
     lower_set_tail_args(lower, live);
-    lower_go_to_tail(lower, place);
+    lower_go_to_tail(lower, near_offset);
 }
 
 void lower_finish_tail(struct lowering *lower)
@@ -298,7 +298,9 @@ void lower_finish_tail(struct lowering *lower)
                           ? lower->pinned[i]
                           : LLVMBuildLoad2(builder, full_type(lower, pinned_reg[i]),
                                            lower->tail_args[i], "");
-    LLVMValueRef place = LLVMBuildLoad2(builder, lower->type.ptr, lower->tail_place, "");
+    LLVMValueRef offset = LLVMBuildLoad2(builder, lower->type.i32, lower->tail_offset, "");
+    offset = LLVMBuildZExt(builder, offset, lower->type.i64, "");
+    LLVMValueRef place = LLVMBuildGEP2(builder, lower->type.i8, lower->near, &offset, 1, "");
     LLVMValueRef entry = LLVMBuildLoad2(builder, lower->type.ptr, place, "");
     LLVMSetVolatile(entry, 1);
     build_tail_call(lower, entry, args);

@@ -105,6 +105,7 @@ static void fill_near(const struct publication *publication, struct tb_code *cod
     struct region_near *near = (struct region_near *)(void *)publication->region_code->near;
     near->tb = job->tb;
     near->heat = publication->lower->next_heat;
+    near->leave = tb_thunk_leave;
     for (uint32_t i = 0; i < publication->lower->slot_count; i++)
         tb_link(job->cache, code, tbs[i], (uint8_t *)&near->slots[i], TB_LINK_POINTER);
 }

@@ -164,6 +164,9 @@ extern const char tb_bulk_start[], tb_bulk_end[], tb_bulk_fault[];
 /* Whether the host has what bulk.S needs (AVX2, BMI2). */
 bool tb_has_bulk(void);
 
+/* enter.S: what thunk_leave of every vcpu is; not to be called from C. */
+extern const char tb_thunk_leave[];
+
 /* Runs generated code at `entry` until it leaves (src/tb/enter.S). */
 void tb_enter(struct vcpu *vcpu, const void *entry);
 
