@@ -428,8 +428,12 @@ static void lower_block_body(struct lowering *lower, uint32_t index, struct reg_
         return;
     }
     count_insns(lower);
-    for (uint32_t i = 0; i < lower->block->length; i++)
-        lower_table[lower->block->insns[i].op](lower, &lower->block->insns[i]);
+    lower->pending = (struct pending_products){0};
+    for (uint32_t i = 0; i < lower->block->length; i++) {
+        const struct ir_insn *insn = &lower->block->insns[i];
+        lower_settle_products(lower, insn);
+        lower_table[insn->op](lower, insn);
+    }
 }
 
 static void count_region_entry(struct lowering *lower)

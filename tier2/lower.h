@@ -39,6 +39,15 @@ struct value {
     LLVMValueRef bit;    /* i1 of an i64 that is 0 or 1 */
 };
 
+/* Fused multiply-adds of the block whose sums have not been looked at for a NaN (lower_fp.c). */
+enum { MAX_PENDING_PRODUCTS = 8 };
+struct pending_products {
+    LLVMValueRef a[MAX_PENDING_PRODUCTS], b[MAX_PENDING_PRODUCTS]; /* factors */
+    uint32_t count;
+    ir_ref watched[MAX_PENDING_PRODUCTS]; /* one is a NaN when a sum is */
+    uint32_t watched_count;
+};
+
 struct lower_types {
     LLVMTypeRef none, i1, i8, i16, i32, i64, i128, f32, f64, ptr;
     LLVMTypeRef entry;  /* function type of a TB entry */
@@ -108,6 +117,7 @@ struct lowering {
     struct value_facts *value_facts;
     struct reg_facts regs; /* at this point */
     uint64_t dirty;        /* registers that may differ from vcpu->reg */
+    struct pending_products pending;
 };
 
 /* Builds lower->function in lower->module from the job and the context, which the caller has set;
@@ -170,6 +180,8 @@ static inline bool lower_is_narrow(const struct lowering *lower, ir_ref ref)
 /* The canonical NaN in place of any NaN: by a cold branch, which costs the hot path least, or by a
  * select, where code is cold. */
 LLVMValueRef lower_canonical(struct lowering *lower, LLVMValueRef value);
+/* To be called before each instruction: looks at the pending products where their flag may be seen. */
+void lower_settle_products(struct lowering *lower, const struct ir_insn *insn);
 /* i1: a NaN, found without touching a signalling one. */
 LLVMValueRef lower_is_nan_by_bits(struct lowering *lower, LLVMValueRef value);
 LLVMValueRef lower_canonical_select(struct lowering *lower, LLVMValueRef value);

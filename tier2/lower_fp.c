@@ -82,6 +82,145 @@ static LLVMValueRef usual_or_helper(struct lowering *lower, const struct ir_insn
     return lower_phi(lower, usual, here, exact, rare);
 }
 
+/* Adds the invalid flag when a * b is infinity * 0, and no other flag. */
+static void flag_invalid_product(struct lowering *lower, LLVMValueRef a, LLVMValueRef b)
+{
+    static const char constraints[] = "=*m,=&x,=&r,=&r,x,x,~{dirflag},~{fpsr},~{flags}";
+    char text[160];
+    LLVMTypeRef type = LLVMTypeOf(a);
+    snprintf(text, sizeof text,
+             "stmxcsr $0\nmovl $0, $2\nvmuls%c $4, $5, $1\nstmxcsr $0\nmovl $0, $3\n"
+             "andl $$1, $3\norl $3, $2\nmovl $2, $0\nldmxcsr $0",
+             type == lower->type.f64 ? 'd' : 's');
+    LLVMTypeRef results[] = {type, lower->type.i32, lower->type.i32};
+    LLVMTypeRef operands[] = {lower->type.ptr, type, type};
+    LLVMValueRef args[] = {scratch_word(lower), a, b};
+    lower_asm_aside(lower, text, constraints,
+                    LLVMFunctionType(LLVMStructTypeInContext(lower->context, results, 3, 0),
+                                     operands, 3, 0),
+                    args, 3);
+}
+
+/* ---- infinity * 0 + NaN ----
+ *
+ * It is invalid in RISC-V, not on the host, and the sum is a NaN then. Nobody sees the flag before
+ * the block ends, so sums are not looked at one by one: products collect until some number are
+ * pending, and a sum that goes into further arithmetic is watched through the result of that, which
+ * is a NaN too. When a watched value is one, cold code goes through the products. */
+
+/* The value that decides whether this one is a NaN. */
+static ir_ref nan_source(const struct lowering *lower, ir_ref ref)
+{
+    for (;;) {
+        const struct ir_insn *insn = &lower->block->insns[ref];
+        bool is_same = insn->op == IR_fneg || insn->op == IR_fabs || insn->op == IR_box ||
+                       (insn->op == IR_unbox && lower_is_narrow(lower, insn->a));
+        if (!is_same)
+            return ref;
+        ref = insn->a;
+    }
+}
+
+static bool unwatch(struct lowering *lower, ir_ref ref)
+{
+    struct pending_products *pending = &lower->pending;
+    ref = nan_source(lower, ref);
+    for (uint32_t i = 0; i < pending->watched_count; i++) {
+        if (pending->watched[i] == ref) {
+            pending->watched[i] = pending->watched[--pending->watched_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The result of arithmetic stands for those of its operands that are watched. */
+static void watch_result(struct lowering *lower, const struct ir_insn *insn, bool is_product)
+{
+    struct pending_products *pending = &lower->pending;
+    const ir_ref refs[] = {insn->a, insn->b, insn->c};
+    bool is_watched = is_product;
+    for (unsigned i = 0; i < ir_op_info[insn->op].operand_count; i++)
+        is_watched |= unwatch(lower, refs[i]);
+    if (is_watched)
+        pending->watched[pending->watched_count++] = lower_ref(lower, insn);
+}
+
+/* i1: some watched value is a NaN. One comparison does for two. */
+static LLVMValueRef has_watched_nan(struct lowering *lower)
+{
+    const struct pending_products *pending = &lower->pending;
+    LLVMValueRef last[2] = {NULL, NULL}; /* f32 and f64 without a partner so far */
+    LLVMValueRef is_nan = LLVMConstNull(lower->type.i1);
+    for (uint32_t i = 0; i < pending->watched_count; i++) {
+        LLVMValueRef value = lower_value(lower, pending->watched[i]);
+        LLVMValueRef *partner = &last[LLVMTypeOf(value) == lower->type.f64];
+        if (*partner) {
+            LLVMValueRef either =
+                LLVMBuildFCmp(lower->builder, LLVMRealUNO, value, *partner, "");
+            is_nan = LLVMBuildOr(lower->builder, is_nan, either, "");
+        }
+        *partner = *partner ? NULL : value;
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(last); i++) {
+        if (!last[i])
+            continue;
+        LLVMValueRef it = LLVMBuildFCmp(lower->builder, LLVMRealUNO, last[i], last[i], "");
+        is_nan = LLVMBuildOr(lower->builder, is_nan, it, "");
+    }
+    return is_nan;
+}
+
+static void flag_pending_products(struct lowering *lower)
+{
+    struct pending_products *pending = &lower->pending;
+    for (uint32_t i = 0; i < pending->count; i++)
+        flag_invalid_product(lower, pending->a[i], pending->b[i]);
+    *pending = (struct pending_products){0};
+}
+
+static void look_at_products(struct lowering *lower)
+{
+    if (!lower->pending.count)
+        return;
+    LLVMBasicBlockRef nan = lower_new_block(lower, "product");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, has_watched_nan(lower), nan, onwards);
+    lower_continue_at(lower, nan);
+    flag_pending_products(lower);
+    LLVMBuildBr(lower->builder, onwards);
+    lower_continue_at(lower, onwards);
+}
+
+/* Where others may see the flags: on the way out, when they are accessed, and in precise regions at
+ * what may fault. */
+static bool shows_flags(const struct lowering *lower, const struct ir_insn *insn)
+{
+    unsigned op = insn->op;
+    if (ir_op_info[op].flags & IR_EXITS || op == IR_get_fflags || op == IR_set_fflags ||
+        op == IR_set_frm)
+        return true;
+    return lower->is_precise &&
+           (op == IR_load || op == IR_load_f32 || op == IR_store || op == IR_load_reserved ||
+            op == IR_store_conditional || op == IR_amo || op == IR_bulk);
+}
+
+void lower_settle_products(struct lowering *lower, const struct ir_insn *insn)
+{
+    if (shows_flags(lower, insn))
+        look_at_products(lower);
+}
+
+static void add_product(struct lowering *lower, const struct ir_insn *insn)
+{
+    struct pending_products *pending = &lower->pending;
+    if (pending->count == MAX_PENDING_PRODUCTS)
+        look_at_products(lower);
+    pending->a[pending->count] = lower_value(lower, insn->a);
+    pending->b[pending->count++] = lower_value(lower, insn->b);
+    watch_result(lower, insn, true);
+}
+
 /* ---- arithmetic ---- */
 
 static LLVMValueRef canonical_nan(const struct lowering *lower, LLVMTypeRef type)
@@ -160,8 +299,10 @@ static void lower_binary(struct lowering *lower, const struct ir_insn *insn, con
         lower_define(lower, insn,
                      LLVMBuildBinOp(lower->builder, plain, lower_value(lower, insn->a),
                                     lower_value(lower, insn->b), ""));
-    else
+    else {
         lower_define(lower, insn, arithmetic(lower, insn, intrinsic, 2));
+        watch_result(lower, insn, false);
+    }
 }
 
 #define BINARY(name, plain)                                                                        \
@@ -185,39 +326,8 @@ void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
     } else {
         lower_define(lower, insn,
                      arithmetic(lower, insn, "llvm.experimental.constrained.sqrt", 1));
+        watch_result(lower, insn, false);
     }
-}
-
-/* Adds the invalid flag when a * b is infinity * 0, and no other flag. */
-static void flag_invalid_product(struct lowering *lower, LLVMValueRef a, LLVMValueRef b)
-{
-    static const char constraints[] = "=*m,=&x,=&r,=&r,x,x,~{dirflag},~{fpsr},~{flags}";
-    char text[160];
-    LLVMTypeRef type = LLVMTypeOf(a);
-    snprintf(text, sizeof text,
-             "stmxcsr $0\nmovl $0, $2\nvmuls%c $4, $5, $1\nstmxcsr $0\nmovl $0, $3\n"
-             "andl $$1, $3\norl $3, $2\nmovl $2, $0\nldmxcsr $0",
-             type == lower->type.f64 ? 'd' : 's');
-    LLVMTypeRef results[] = {type, lower->type.i32, lower->type.i32};
-    LLVMTypeRef operands[] = {lower->type.ptr, type, type};
-    LLVMValueRef args[] = {scratch_word(lower), a, b};
-    lower_asm_aside(lower, text, constraints,
-                    LLVMFunctionType(LLVMStructTypeInContext(lower->context, results, 3, 0),
-                                     operands, 3, 0),
-                    args, 3);
-}
-
-/* infinity * 0 + NaN is invalid in RISC-V, not on the host. */
-static void check_product(struct lowering *lower, const struct ir_insn *insn, LLVMValueRef sum)
-{
-    LLVMBasicBlockRef nan = lower_new_block(lower, "product");
-    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
-    LLVMValueRef is_nan = LLVMBuildFCmp(lower->builder, LLVMRealUNO, sum, sum, "");
-    lower_branch_unlikely(lower, is_nan, nan, onwards);
-    lower_continue_at(lower, nan);
-    flag_invalid_product(lower, lower_value(lower, insn->a), lower_value(lower, insn->b));
-    LLVMBuildBr(lower->builder, onwards);
-    lower_continue_at(lower, onwards);
 }
 
 /* The one value of x for which x * factor is invalid, or a NaN. */
@@ -306,8 +416,8 @@ void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
         return;
     }
     LLVMValueRef sum = arithmetic(lower, insn, "llvm.experimental.constrained.fma", 3);
-    check_product(lower, insn, sum);
     lower_define(lower, insn, sum);
+    add_product(lower, insn);
 }
 
 /* ---- sign operations: bits only, no flags ---- */
