@@ -164,7 +164,7 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
     if (status != STATUS_OK)
         return status;
     if (config->is_without_routines)
-        features &= ~(1u << FEATURE_routines);
+        features &= ~(1u << FEATURE_routines | 1u << FEATURE_libcalls);
     struct exec_config exec_config = {
         .mode = (enum exec_mode)config->mode,
         .threshold = {0, config->threshold[1], config->threshold[2], config->threshold[3]},

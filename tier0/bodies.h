@@ -439,7 +439,7 @@ BODY(get_counter)
     return NEXT;
 }
 /* word: which helper. */
-BODY(bulk)
+BODY(helper)
 {
     UNUSED_HERE;
     SLOT(op->d) = vcpu->helper[WORD](vcpu, SLOT(op->a), SLOT(op->b), SLOT(op->c), 0);

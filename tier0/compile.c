@@ -775,13 +775,21 @@ LOWER(get_counter)
 {
     emit_imm(c, T0_get_counter, destination(c, ref), 0, (int32_t)insn_of(c, ref)->imm);
 }
-LOWER(bulk)
+static void emit_helper(struct t0_compiler *c, ir_ref ref, enum vcpu_helper_index first)
 {
     const struct ir_insn *insn = insn_of(c, ref);
     uint16_t a = use(c, insn->a), b = use(c, insn->b), length = use(c, insn->c);
-    struct t0_op *op = emit_word(c, T0_bulk, destination(c, ref), a, HELPER_BULK + insn->imm);
+    struct t0_op *op = emit_word(c, T0_helper, destination(c, ref), a, first + insn->imm);
     op->b = b;
     op->c = length;
+}
+LOWER(bulk)
+{
+    emit_helper(c, ref, HELPER_BULK);
+}
+LOWER(libcall)
+{
+    emit_helper(c, ref, HELPER_LIBCALL);
 }
 
 /* ---- exits ---- */

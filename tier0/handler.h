@@ -43,7 +43,7 @@ HANDLER(load_reserved) HANDLER(store_conditional) HANDLER(amo) HANDLER(fence)
 HANDLER(fsqrt_f64) HANDLER(fsqrt_f32) HANDLER(fmadd_f64) HANDLER(fmadd_f32)
 HANDLER(fp) HANDLER(eval)
 HANDLER(get_fflags) HANDLER(set_fflags) HANDLER(get_frm) HANDLER(set_frm) HANDLER(get_counter)
-HANDLER(bulk)
+HANDLER(helper)
 /* entries and exits */
 HANDLER(enter_heat) HANDLER(enter_stats)
 HANDLER(jump) HANDLER(jump_back) HANDLER(jump_true) HANDLER(jump_true_back)

@@ -715,9 +715,9 @@ void t1_clean_homes_slowly(struct t1 *t)
 
 /* ---- calls ---- */
 
-void t1_spill_for_call(struct t1 *t)
+static void spill_for_call(struct t1 *t, uint32_t clobbered)
 {
-    for (uint32_t rest = CALL_CLOBBERED & ~t->gpr_free; rest; rest &= rest - 1) {
+    for (uint32_t rest = clobbered & ~t->gpr_free; rest; rest &= rest - 1) {
         unsigned reg = (unsigned)__builtin_ctz(rest);
         if (t1_is_live(t, t->gpr_owner[reg]))
             evict_gpr(t, reg);
@@ -727,4 +727,14 @@ void t1_spill_for_call(struct t1 *t)
         if (t1_is_live(t, t->xmm_owner[reg]))
             evict_xmm(t, reg);
     }
+}
+
+void t1_spill_for_call(struct t1 *t)
+{
+    spill_for_call(t, CALL_CLOBBERED);
+}
+
+void t1_spill_for_libcall(struct t1 *t)
+{
+    spill_for_call(t, T1_SCRATCH);
 }

@@ -246,6 +246,8 @@ void t1_bind_gpr(struct t1 *t, ir_ref ref, unsigned reg);
 void t1_unlock_gpr(struct t1 *t, unsigned reg);
 /* Moves live values out of the registers that a C call clobbers. */
 void t1_spill_for_call(struct t1 *t);
+/* The same out of all scratch registers. */
+void t1_spill_for_libcall(struct t1 *t);
 /* Makes the value's NaN canonical, where it could be another, and perhaps that of a pinned
  * register; changes the flags. */
 void t1_clean(struct t1 *t, ir_ref value);

@@ -170,6 +170,41 @@ void t1_emit_bulk(struct t1 *t, ir_ref ref, const struct t1_node *node)
     bind_call_result(t, ref, node);
 }
 
+/* ---- libcalls: a b c in RAX RBX RBP ---- */
+
+static const unsigned libcall_gpr[3] = {X64_RAX, X64_RBX, X64_RBP};
+
+/* Where an operand stays while the scratch registers are freed. */
+static struct x64_operand keep_argument(struct t1 *t, unsigned k, ir_ref value)
+{
+    const struct t1_value *v = &t->values[value];
+    struct x64_mem mem = t1_memory_of(t, value);
+    if (t1_is_const(t, value))
+        return (struct x64_operand){X64_IMM, 0, 0};
+    if (v->gpr != X64_NO_REG && !t1_is_scratch(v->gpr))
+        return x64_reg_operand(v->gpr);
+    if (mem.base == X64_NO_REG) {
+        store_argument(t, k, value, IR_I64);
+        mem = argument(k);
+    }
+    return (struct x64_operand){X64_MEM, mem.base, mem.disp};
+}
+
+void t1_emit_libcall(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    struct x64_operand kept[3];
+    for (unsigned k = 0; k < node->count; k++)
+        kept[k] = keep_argument(t, k, node->operand[k]);
+    t1_spill_for_libcall(t);
+    for (unsigned k = 0; k < node->count; k++)
+        if (kept[k].kind == X64_IMM)
+            x64_mov_ri(&t->x, libcall_gpr[k], t->nodes[node->operand[k]].imm);
+        else
+            x64_mov_ro(&t->x, libcall_gpr[k], kept[k]);
+    x64_call_mem(&t->x, T1_VCPU(libcall[node->imm]));
+    bind_call_result(t, ref, node);
+}
+
 void t1_emit_get_counter(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     store_constant(t, argument(0), node->imm);

@@ -175,6 +175,7 @@ static const bool is_slow[IR_OP_COUNT] = {
     [IR_fence] = true,         [IR_get_fflags] = true,        [IR_set_fflags] = true,
     [IR_get_frm] = true,       [IR_set_frm] = true,           [IR_get_counter] = true,
     [IR_fclass] = true,        [IR_bulk] = true,
+    [IR_libcall] = true,
 };
 
 static bool is_quick_block(const struct ir_block *block)

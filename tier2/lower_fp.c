@@ -846,6 +846,14 @@ void lower_op_bulk(struct lowering *lower, const struct ir_insn *insn)
                               lower_value(lower, insn->c), 0));
 }
 
+void lower_op_libcall(struct lowering *lower, const struct ir_insn *insn)
+{
+    lower_define(lower, insn,
+                 lower_helper(lower, HELPER_LIBCALL + (enum vcpu_helper_index)insn->imm,
+                              lower_value(lower, insn->a), lower_value(lower, insn->b),
+                              lower_value(lower, insn->c), 0));
+}
+
 void lower_op_get_counter(struct lowering *lower, const struct ir_insn *insn)
 {
     LLVMValueRef none = lower_const64(lower, 0);

@@ -19,7 +19,8 @@
     FEATURE(extension, "auto", "a region gets more entries where code keeps coming back (tier 2)") \
     FEATURE(counted_polls, "auto", "other loops poll every 64 iterations (tier 3)")                \
     FEATURE(routines, "tier0 tier1 auto",                                                          \
-            "loops that copy, fill, search or compare memory use wide operations")
+            "loops that copy, fill, search or compare memory use wide operations")                 \
+    FEATURE(libcalls, "tier1 auto", "functions like memmove, strlen, strcmp are done at once")
 
 enum feature {
 #define FEATURE(name, modes, text) FEATURE_##name,

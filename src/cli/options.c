@@ -271,7 +271,7 @@ static const struct option_row rows[] = {
     {"--features", ARGUMENT_NEEDED, apply_features, "LIST", "techniques: -NAME,+NAME, all, none"},
     {"--stress", ARGUMENT_NEEDED, apply_stress, "LIST[:SEED]", "events to force, for tests"},
     {"--no-routines", ARGUMENT_NONE, apply_no_routines, NULL,
-     "memory and string loops run as they are (--features=-routines)"},
+     "memory and string loops and functions run as they are (--features=-routines,-libcalls)"},
     {"--code-memory", ARGUMENT_NEEDED, apply_code_memory, "BYTES",
      "limit for generated code (K, M, G); when full, everything is evicted"},
     {"--block-insns", ARGUMENT_NEEDED, apply_block_insns, "N", "guest instructions per block"},

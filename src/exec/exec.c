@@ -13,7 +13,8 @@ static void on_code_change(void *context, uint64_t addr, uint64_t size_bytes)
 {
     struct exec *exec = context;
     tb_lock(exec->cache);
-    if (tb_drop_range(exec->cache, addr, size_bytes))
+    bool is_dropped = tb_drop_range(exec->cache, addr, size_bytes);
+    if (libcalls_forget(exec, addr, size_bytes) || is_dropped)
         exec_kick_all(exec);
     tb_unlock(exec->cache);
     if (exec->lockstep)
@@ -62,6 +63,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     }
     exec->options = tier_options_of(exec);
     exec->has_routines = exec_has(exec, FEATURE_routines) && tb_has_bulk();
+    exec->has_libcalls = exec_has(exec, FEATURE_libcalls) && tb_has_bulk();
     exec->tier[0] = tiers->create_tier0(exec->cache, &exec->options);
     exec->tier[1] = tiers->create_tier1(exec->cache, &exec->options);
     exec->start_time_ns = exec_time_ns();

@@ -115,6 +115,10 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
         registers[REG_RIP] = (greg_t)(uintptr_t)tb_bulk_fault;
         return true;
     }
+    if (host_pc >= tb_libcall_start && host_pc < tb_libcall_end) { /* it is not done */
+        registers[REG_RIP] = (greg_t)(uintptr_t)tb_libcall_fault;
+        return true;
+    }
     thread->fault = (struct guest_fault){
         .kind = signal == SIGBUS ? GUEST_FAULT_BUS : GUEST_FAULT_ACCESS,
         .address = address,

@@ -3,6 +3,7 @@
 #define TIERCEL_EXEC_INTERNAL_H
 
 #include "src/exec/exec.h"
+#include "src/opt/libcall.h"
 #include "src/opt/routine.h"
 
 #include <pthread.h>
@@ -37,6 +38,7 @@ struct exec_thread {
     struct arena arena;           /* of the translation at hand */
     sigjmp_buf tier0_escape;      /* where a fault in tier 0 goes */
     volatile bool is_in_tier0;
+    bool is_at_call;              /* vcpu.pc was called through a pointer */
     struct guest_fault fault;     /* set by the fault handler */
     uint64_t indirect_fills;      /* look-ups by the loop after misses */
     uint64_t stress_state;        /* of the random numbers of stress.c */
@@ -85,6 +87,15 @@ struct routine_memo {
     bool is_known;
 };
 
+enum { LIBCALL_RECORDS = 256, LIBCALL_WAYS = 4, LIBCALL_WATCH = 8000 };
+
+/* A function that was looked at. */
+struct libcall_record {
+    uint64_t pc; /* 0: an empty record */
+    bool is_known;
+    struct libcall libcall;
+};
+
 struct exec {
     struct exec_config config;       /* constant (but in lockstep's bisection) */
     struct tb_cache *cache;
@@ -98,8 +109,11 @@ struct exec {
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];
-    bool has_routines;               /* constant */
+    bool has_routines, has_libcalls; /* constant */
     struct routine_memo routine_memos[ROUTINE_MEMOS]; /* under the cache's lock */
+    struct libcall_record libcalls[LIBCALL_RECORDS];  /* the same */
+    uint32_t libcall_count;                           /* known ones; the same */
+    uint64_t libcall_look_ns;                         /* spent in looking; the same */
     struct compile_queue queue;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
@@ -163,9 +177,12 @@ void lockstep_note_region(struct lockstep *lockstep, const struct ir_region *reg
  * the cache when it is full. */
 struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
                         struct error *err);
-/* The block as the guest's translator gives it, or the routine at an odd pc. */
+/* The block as the guest's translator gives it, or the libcall that stands for the function at pc; at
+ * an odd pc the function's own code, or the routine. */
 struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc,
                                  uint32_t mode);
+/* guest_fetch of all translation, with the space as context. */
+const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available_bytes);
 /* IR of the block at pc in `arena`, jumps to routines included, and the same after the configured passes. */
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode);
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
@@ -180,14 +197,37 @@ void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
  * there is one. True when it was changed. Lock held. */
 bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* The same for a TB that is about to be compiled for tier 1: it is watched first, to see whether its
- * loop runs often enough to be looked at. Its heat is then to be ROUTINE_WATCH. Lock held. */
+ * loop, or the function that it begins, runs often enough to be looked at. Its heat is then to be
+ * routines_watch_heat. Lock held. */
 void routines_watch(struct exec *exec, struct arena *arena, struct tb *tb, struct ir_block *block);
+/* A TB is about to be translated for tier 1: where nothing is watched, the function that may begin
+ * there is looked at. Lock held. */
+void routines_meet(struct exec *exec, struct arena *arena, const struct tb *tb);
+/* Executions for which a watched TB is watched. */
+int32_t routines_watch_heat(const struct tb *tb);
+/* Can blocks be watched at all? Else everything is looked at where it is met. */
+bool routines_can_watch(const struct exec *exec);
 /* The heat of a watched TB has run out: it is compiled once more where that makes a difference. No
  * lock held. */
 void routines_settle(struct exec_thread *thread, struct tb *tb);
 /* The routine of the loop at header_pc as its code is now. */
 struct ir_block *routines_translate(struct exec *exec, struct arena *arena, uint64_t header_pc,
                                     uint32_t mode);
+
+/* libcalls.c: looks at the function at pc, unless that was done before; return_pc is where its caller
+ * goes on, 0: not known. Lock held. */
+bool libcalls_look(struct exec *exec, struct arena *arena, uint64_t pc, uint64_t return_pc);
+/* The block that stands for the function at pc, or NULL: it is not (yet) known. Lock held. */
+struct ir_block *libcalls_translate(struct exec *exec, struct arena *arena, uint64_t pc,
+                                    uint32_t mode);
+/* The block has been translated: when it calls a function of which it expects more than the calling
+ * convention says, that one's own code is to be run from now on. Lock held. */
+void libcalls_check_call(struct exec *exec, struct arena *arena, const struct ir_block *block);
+/* Is there such a block? Lock held. */
+bool libcalls_has(struct exec *exec, uint64_t pc);
+/* Memory in the range changes: forgets the functions that have code or constants there, and drops what
+ * was made of them. True if any. Lock held. */
+bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 
 /* region.c: the region whose entry is tb, of about max_insns guest instructions, in `arena`. Cache
  * lock held (it reads the profile). */

@@ -61,7 +61,8 @@ void lockstep_configure(struct exec_config *config)
 {
     bool is_region = config->lockstep.candidate >= TB_TIER_2;
     config->features &= ~(1u << FEATURE_chaining | 1u << FEATURE_inline_cache |
-                          1u << FEATURE_jump_cache | 1u << FEATURE_routines);
+                          1u << FEATURE_jump_cache | 1u << FEATURE_routines |
+                          1u << FEATURE_libcalls);
     config->jit_threads = 0;
     config->is_counting = true;
     config->threshold[TB_TIER_1] = 0;

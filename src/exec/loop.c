@@ -142,6 +142,20 @@ void loop_leave_tier0(struct exec_thread *thread)
     thread->vcpu.exit_reason = VCPU_EXIT_FAULT;
 }
 
+/* Does the indirect jump look like a call: does its block end where it returns to, or is it far from
+ * where it goes (a stub for a function elsewhere)? */
+static bool is_call(const struct exec_thread *thread, const struct turn *turn)
+{
+    enum { FAR_BYTES = 65536 };
+    const struct tb *from = turn->indirect_from;
+    if (!turn->is_indirect || !from || turn->generation != thread->exec->cache->generation)
+        return false;
+    uint64_t to_pc = thread->vcpu.pc;
+    uint64_t return_pc = thread->vcpu.reg[thread->exec->config.isa->return_reg];
+    return to_pc != return_pc && (from->pc + from->guest_size_bytes == return_pc ||
+                                  to_pc - from->pc + FAR_BYTES > 2 * FAR_BYTES);
+}
+
 enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
 {
     struct exec_thread *thread = vcpu->owner;
@@ -165,6 +179,7 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
             break;
         if (exec->config.stress.kinds)
             stress_turn(thread);
+        thread->is_at_call = is_call(thread, &turn);
         struct tb *tb = translate_at(thread, vcpu->pc, &status, err);
         if (!tb)
             break;

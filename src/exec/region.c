@@ -63,8 +63,8 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
 {
     int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
     int32_t initial = promote_initial_heat(exec, TB_TIER_1);
-    if (tb->is_watched && heat <= ROUTINE_WATCH)
-        initial = ROUTINE_WATCH;
+    if (tb->is_watched && heat <= routines_watch_heat(tb))
+        initial = routines_watch_heat(tb);
     return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
 }
 
@@ -213,6 +213,8 @@ static int32_t reach_call(struct former *former, uint32_t context, uint64_t call
                           uint64_t return_pc)
 {
     uint32_t depth = former->contexts[context].depth + 1;
+    if (former->exec->has_libcalls && !routines_can_watch(former->exec))
+        libcalls_look(former->exec, former->arena, callee_pc, return_pc);
     if (former->context_count == MAX_CONTEXTS || depth > MAX_CALL_DEPTH ||
         is_recursive(former, context, callee_pc) || !has_room(former) ||
         !is_worth_following(former, callee_pc) || !is_fitting_callee(former, callee_pc))

@@ -103,8 +103,8 @@ static bool has_routine(struct exec *exec, struct arena *arena, uint64_t header_
 bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block)
 {
     uint64_t header_pc;
-    if (!routine_find_header(block, MAX_LOOP_BYTES, &header_pc) ||
-        !has_routine(exec, arena, header_pc, block->mode))
+    if (!exec->has_routines || !routine_find_header(block, MAX_LOOP_BYTES, &header_pc) ||
+        (!libcalls_has(exec, header_pc) && !has_routine(exec, arena, header_pc, block->mode)))
         return false;
     routine_redirect(block, header_pc);
     return true;
@@ -113,21 +113,42 @@ bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *blo
 /* ---- in tier 1, loops that run often ---- */
 
 /* Is the heat that tier 1 counts down ours to use, and would we see much of it? */
-static bool can_watch(const struct exec *exec)
+bool routines_can_watch(const struct exec *exec)
 {
     bool is_counting = exec->options.is_counting_heat;
     return exec->config.mode == EXEC_TIER1
                ? !is_counting
-               : is_counting && promote_initial_heat(exec, TB_TIER_1) > 4 * ROUTINE_WATCH;
+               : is_counting && promote_initial_heat(exec, TB_TIER_1) > 4 * LIBCALL_WATCH;
+}
+
+int32_t routines_watch_heat(const struct tb *tb)
+{
+    return tb->is_function_watched ? LIBCALL_WATCH : ROUTINE_WATCH;
+}
+
+static bool is_function(struct exec *exec, const struct tb *tb)
+{
+    return exec->has_libcalls && (tb->is_callee || tb->is_called_otherwise) && !(tb->pc & 1) &&
+           !libcalls_has(exec, tb->pc);
+}
+
+void routines_meet(struct exec *exec, struct arena *arena, const struct tb *tb)
+{
+    if (!routines_can_watch(exec) && is_function(exec, tb))
+        libcalls_look(exec, arena, tb->pc, 0);
 }
 
 void routines_watch(struct exec *exec, struct arena *arena, struct tb *tb, struct ir_block *block)
 {
     uint64_t header_pc;
-    if (tb->has_been_watched || !can_watch(exec))
+    if (tb->has_been_watched || !routines_can_watch(exec)) {
         routines_apply(exec, arena, block);
-    else
-        tb->is_watched = routine_find_header(block, MAX_LOOP_BYTES, &header_pc);
+        return;
+    }
+    tb->is_function_watched = is_function(exec, tb);
+    tb->is_watched =
+        tb->is_function_watched ||
+        (exec->has_routines && routine_find_header(block, MAX_LOOP_BYTES, &header_pc));
 }
 
 void routines_settle(struct exec_thread *thread, struct tb *tb)
@@ -135,14 +156,18 @@ void routines_settle(struct exec_thread *thread, struct tb *tb)
     struct exec *exec = thread->exec;
     struct error err;
     tb_lock(exec->cache);
-    tb->is_watched = false;
-    tb->has_been_watched = true;
+    int32_t watched = routines_watch_heat(tb);
     arena_reset(&thread->arena);
-    bool is_changed = routines_apply(exec, &thread->arena,
-                                     translate_plain(exec, &thread->arena, tb->pc, tb->mode));
+    bool is_changed = tb->is_function_watched &&
+                      libcalls_look(exec, &thread->arena, tb->pc,
+                                    thread->vcpu.reg[exec->config.isa->return_reg]);
+    tb->is_watched = tb->is_function_watched = false;
+    tb->has_been_watched = true;
+    is_changed |= routines_apply(exec, &thread->arena,
+                                 translate_plain(exec, &thread->arena, tb->pc, tb->mode));
     bool is_counted = exec->options.is_counting_heat; /* else the code must cease to count */
     if ((!is_changed && is_counted) || translate_to_tier1(thread, tb, &err) != STATUS_OK)
-        atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1) - ROUTINE_WATCH,
+        atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1) - watched,
                               memory_order_relaxed);
     tb_unlock(exec->cache);
 }

@@ -16,7 +16,7 @@ struct summary {
     uint64_t samples[SAMPLE_COUNT];
     uint64_t sample_total;
     uint64_t indirect_fills;
-    struct bulk_count bulk[IR_BULK_COUNT];
+    struct bulk_count bulk[IR_BULK_COUNT], libcall[IR_LIBCALL_COUNT];
 };
 
 /* Lock held. */
@@ -35,6 +35,10 @@ static struct summary summarise(const struct exec *exec)
         for (int i = 0; i < IR_BULK_COUNT; i++) {
             summary.bulk[i].calls += thread->vcpu.bulk[i].calls;
             summary.bulk[i].bytes += thread->vcpu.bulk[i].bytes;
+        }
+        for (int i = 0; i < IR_LIBCALL_COUNT; i++) {
+            summary.libcall[i].calls += thread->vcpu.libcall_count[i].calls;
+            summary.libcall[i].bytes += thread->vcpu.libcall_count[i].bytes;
         }
     }
     return summary;
@@ -63,15 +67,32 @@ static void text_tiers(const struct exec *exec, const struct summary *summary, F
     }
 }
 
-static void text_routines(const struct summary *summary, FILE *out)
+static void text_counts(const char *separator, const char *const *names,
+                        const struct bulk_count *counts, int length, FILE *out)
 {
-    const char *separator = "routines, times (bytes):";
-    for (int i = 0; i < IR_BULK_COUNT; i++) {
-        fprintf(out, "%s %s %" PRIu64 " (%" PRIu64 ")", separator, ir_bulk_name[i],
-                summary->bulk[i].calls, summary->bulk[i].bytes);
+    for (int i = 0; i < length; i++) {
+        fprintf(out, "%s %s %" PRIu64 " (%" PRIu64 ")", separator, names[i], counts[i].calls,
+                counts[i].bytes);
         separator = ",";
     }
     fputc('\n', out);
+}
+
+static void text_routines(const struct exec *exec, const struct summary *summary, FILE *out)
+{
+    text_counts("routines, times (bytes):", ir_bulk_name, summary->bulk, IR_BULK_COUNT, out);
+    text_counts("library calls, times (bytes):", ir_libcall_name, summary->libcall,
+                IR_LIBCALL_COUNT, out);
+    fprintf(out, "functions recognised %" PRIu32, exec->libcall_count);
+    const char *separator = ":";
+    for (int i = 0; i < LIBCALL_RECORDS; i++) {
+        if (!exec->libcalls[i].is_known)
+            continue;
+        fprintf(out, "%s %s at 0x%" PRIx64, separator, libcall_name(&exec->libcalls[i].libcall),
+                exec->libcalls[i].pc);
+        separator = ",";
+    }
+    fprintf(out, "; %.2f ms of looking\n", (double)exec->libcall_look_ns / 1e6);
 }
 
 static void text_fp(const struct exec *exec, FILE *out)
@@ -103,7 +124,7 @@ void exec_write_stats_text(struct exec *exec, FILE *out)
             ", look-ups %" PRIu64 "\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills);
-    text_routines(&summary, out);
+    text_routines(exec, &summary, out);
     fprintf(out, "code memory: %zu of %zu bytes used, peak %zu\n",
             cache->memory->code_used + cache->memory->stub_used, cache->memory->code_limit,
             cache->memory->code_peak);
@@ -150,7 +171,26 @@ static void json_routines(const struct summary *summary, FILE *out)
     for (int i = 0; i < IR_BULK_COUNT; i++)
         fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
                 ir_bulk_name[i], summary->bulk[i].calls, summary->bulk[i].bytes);
+    fprintf(out, "},\n  \"libcalls\": {");
+    for (int i = 0; i < IR_LIBCALL_COUNT; i++)
+        fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
+                ir_libcall_name[i], summary->libcall[i].calls, summary->libcall[i].bytes);
     fprintf(out, "},\n");
+}
+
+static void json_functions(const struct exec *exec, FILE *out)
+{
+    const char *separator = "";
+    fprintf(out, "  \"functions\": [");
+    for (int i = 0; i < LIBCALL_RECORDS; i++) {
+        const struct libcall_record *record = &exec->libcalls[i];
+        if (!record->is_known)
+            continue;
+        fprintf(out, "%s\n    {\"pc\": \"0x%" PRIx64 "\", \"like\": \"%s\"}", separator,
+                record->pc, libcall_name(&record->libcall));
+        separator = ",";
+    }
+    fprintf(out, "],\n  \"functions_time_ns\": %" PRIu64 ",\n", exec->libcall_look_ns);
 }
 
 static void json_failures(const struct exec *exec, FILE *out)
@@ -189,6 +229,7 @@ void exec_write_stats_json(struct exec *exec, FILE *out)
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills);
     json_routines(&summary, out);
+    json_functions(exec, out);
     fprintf(out, "  \"code_memory\": {\"limit\": %zu, \"used\": %zu, \"peak\": %zu},\n",
             cache->memory->code_limit, cache->memory->code_used + cache->memory->stub_used,
             cache->memory->code_peak);

@@ -99,20 +99,39 @@ static void verify(const struct ir_block *block, const char *after)
 
 /* A page is watched before it is read: bytes that another thread changes meanwhile are then known
  * to be stale. */
-static const uint8_t *fetch(void *context, uint64_t pc, size_t *ret_available_bytes)
+const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available_bytes)
 {
     space_watch(context, pc, 1);
     return space_fetch(context, pc, ret_available_bytes);
 }
 
-struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
+/* The guest's code; at an odd pc that of the function at pc - 1, which stays under that pc. */
+static struct ir_block *translate_guest(struct exec *exec, struct arena *arena, uint64_t pc,
+                                        uint32_t mode)
 {
     struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
-    struct ir_block *block =
-        pc & 1
-            ? routines_translate(exec, arena, pc - 1, mode)
-            : exec->config.isa->translate(arena, fetch, exec->config.space, pc, mode, &limits);
+    uint64_t guest_pc = pc & ~UINT64_C(1);
+    struct ir_block *block = exec->config.isa->translate(arena, translate_fetch, exec->config.space,
+                                                         guest_pc, mode, &limits);
+    if (block && pc != guest_pc) {
+        routine_redirect(block, guest_pc);
+        block->guest_pc++;
+        block->guest_size_bytes--; /* it ends where it ended */
+    }
+    return block;
+}
+
+struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
+{
+    struct ir_block *block = NULL;
+    if (pc & 1 && !libcalls_has(exec, pc - 1))
+        block = routines_translate(exec, arena, pc - 1, mode);
+    else if (!(pc & 1))
+        block = libcalls_translate(exec, arena, pc, mode);
+    if (!block)
+        block = translate_guest(exec, arena, pc, mode);
     CHECK(block, "a guest instruction does not fit an IR block");
+    libcalls_check_call(exec, arena, block);
     verify(block, "translation");
     return block;
 }
@@ -120,7 +139,7 @@ struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode)
 {
     struct ir_block *block = translate_plain(exec, arena, pc, mode);
-    if (exec->has_routines && routines_apply(exec, arena, block))
+    if (routines_apply(exec, arena, block))
         verify(block, "a routine was found");
     return block;
 }
@@ -182,11 +201,13 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
 {
     uint64_t pc = tb->pc;
     uint64_t ticks = begin_stage(exec);
+    if (level == TB_TIER_1)
+        routines_meet(exec, arena, tb);
     struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
     expect_successors(exec, block);
-    if (exec->has_routines && level == TB_TIER_1)
+    if ((exec->has_routines || exec->has_libcalls) && level == TB_TIER_1)
         routines_watch(exec, arena, tb, block);
-    else if (exec->has_routines)
+    else
         routines_apply(exec, arena, block);
     end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
@@ -249,15 +270,21 @@ static enum tb_tier first_tier(const struct exec *exec)
     return exec->config.threshold[TB_TIER_1] ? TB_TIER_0 : TB_TIER_1;
 }
 
-/* Marks the callee of a block that ends with a direct call. Lock held. */
+/* Marks the callee of a block that ends with a direct call, and what a jump goes to that is so far
+ * that it may be a call at a function's end. Lock held. */
 static void mark_callee(struct exec *exec, const struct ir_block *block)
 {
+    enum { FAR_BYTES = 2048 };
     const struct ir_insn *last = &block->insns[block->length - 1];
-    if (last->op != IR_exit_direct || last->c != IR_BRANCH_CALL)
+    bool is_call = last->c == IR_BRANCH_CALL;
+    if (last->op != IR_exit_direct ||
+        (!is_call && last->imm - block->guest_pc + FAR_BYTES <= 2 * FAR_BYTES))
         return;
     struct tb *callee = tb_find(exec->cache, last->imm, block->mode);
-    if (callee)
-        callee->is_callee = true;
+    if (callee) {
+        callee->is_callee |= is_call;
+        callee->is_called_otherwise |= !is_call;
+    }
 }
 
 /* The guest is about to use its floating-point flags for the first time: from now on they are kept,
@@ -296,7 +323,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     tb->guest_size_bytes = (uint16_t)block->guest_size_bytes;
     tb->guest_length = (uint16_t)block->guest_length;
     atomic_store_explicit(&tb->heat,
-                          tb->is_watched ? ROUTINE_WATCH : promote_initial_heat(exec, level),
+                          tb->is_watched              ? routines_watch_heat(tb)
+                          : libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */
+                                                       : promote_initial_heat(exec, level),
                           memory_order_relaxed);
     uint64_t ticks = begin_stage(exec);
     status = exec->tier[level]->compile(exec->tier[level], &job, err);
@@ -343,6 +372,8 @@ static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum
     struct tb_cache *cache = thread->exec->cache;
     for (int attempt = 0; attempt < 3; attempt++) {
         struct tb *tb = tb_reference(cache, pc, tb_mode_of_frm(thread->vcpu.frm));
+        if (tb)
+            tb->is_called_otherwise |= thread->is_at_call;
         if (tb && tb->tier != TB_TIER_NONE)
             return tb;
         enum status status = tb ? make_runnable(thread, tb, err) : STATUS_CODE_FULL;

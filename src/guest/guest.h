@@ -24,6 +24,8 @@ struct guest_isa {
     /* Linux calling convention of system calls. */
     uint8_t syscall_number_reg, syscall_result_reg, syscall_arg_reg[GUEST_MAX_SYSCALL_ARGS];
     uint8_t stack_reg, thread_reg, return_reg;
+    uint64_t kept_regs; /* integer registers that a called function keeps, as a set; its arguments
+                           come as those of system calls do, its result in the first */
     uint8_t ecall_size_bytes;
 
     /* Translates the block at pc under FP mode `mode` (tb_mode_of_frm) into arena. Always gives a

@@ -60,6 +60,22 @@ enum ir_bulk {
     IR_BULK_COUNT
 };
 
+/* What a libcall does, as the function of the C library; an unbounded one has c = all ones. The result
+ * is IR_NOT_DONE where an access would fault, where there is more to do than is done at once, and
+ * where memory that faults half way could not be told from memory that was not touched. */
+enum ir_libcall {
+    IR_LIBCALL_MOVE,      /* memmove(a, b, c): a */
+    IR_LIBCALL_SET,       /* memset(a, b, c): a */
+    IR_LIBCALL_LENGTH,    /* strnlen(a, c) */
+    IR_LIBCALL_COMPARE,   /* memcmp(a, b, c): difference of the first two bytes that differ, or 0 */
+    IR_LIBCALL_COMPARE_Z, /* strncmp(a, b, c): the same */
+    IR_LIBCALL_SEEK,      /* memchr(a, b, c): address or 0 */
+    IR_LIBCALL_SEEK_Z,    /* strchrnul(a, b) when c is not 0, else strchr(a, b) */
+    IR_LIBCALL_COUNT
+};
+/* No address, length or difference. */
+#define IR_NOT_DONE UINT64_C(0xffffffff80000000)
+
 /* What an exit is in the guest's program; a hint for chaining, regions and prediction. After a
  * call the return address is the end of the block (guest_pc + guest_size_bytes). */
 enum ir_branch { IR_BRANCH_JUMP, IR_BRANCH_CALL, IR_BRANCH_RETURN, IR_BRANCH_COUNT };

@@ -206,6 +206,8 @@ static uint64_t read_imm(struct parser *parser, enum ir_imm_kind kind)
         return read_name(parser, ir_counter_name, IR_COUNTER_NAMES, "counter");
     case IR_IMM_BULK:
         return read_name(parser, ir_bulk_name, IR_BULK_COUNT, "bulk operation");
+    case IR_IMM_LIBCALL:
+        return read_name(parser, ir_libcall_name, IR_LIBCALL_COUNT, "library call");
     }
     return 0;
 }

@@ -44,6 +44,12 @@ const char *const ir_bulk_name[IR_BULK_COUNT] = {
     [IR_BULK_FIND] = "find",   [IR_BULK_MATCH] = "match",         [IR_BULK_MATCH_Z] = "match_z",
     [IR_BULK_PROBE] = "probe",
 };
+const char *const ir_libcall_name[IR_LIBCALL_COUNT] = {
+    [IR_LIBCALL_MOVE] = "move",           [IR_LIBCALL_SET] = "set",
+    [IR_LIBCALL_LENGTH] = "length",       [IR_LIBCALL_COMPARE] = "compare",
+    [IR_LIBCALL_COMPARE_Z] = "compare_z", [IR_LIBCALL_SEEK] = "seek",
+    [IR_LIBCALL_SEEK_Z] = "seek_z",
+};
 
 enum ir_imm_kind ir_imm_kind(enum ir_op op)
 {
@@ -54,7 +60,7 @@ enum ir_imm_kind ir_imm_kind(enum ir_op op)
         {"_", IR_IMM_NONE},    {"VALUE", IR_IMM_VALUE}, {"REG", IR_IMM_REG},
         {"DISP", IR_IMM_DISP}, {"PC", IR_IMM_PC},       {"RM", IR_IMM_RM},
         {"AMO", IR_IMM_AMO},   {"FENCE", IR_IMM_FENCE}, {"COUNTER", IR_IMM_COUNTER},
-        {"BULK", IR_IMM_BULK},
+        {"BULK", IR_IMM_BULK}, {"LIBCALL", IR_IMM_LIBCALL},
     };
     unsigned i = 0;
     while (strcmp(kinds[i].name, ir_op_info[op].imm) != 0)
@@ -105,6 +111,9 @@ static void print_imm(FILE *out, enum ir_imm_kind kind, uint64_t imm)
         break;
     case IR_IMM_BULK:
         print_name(out, ir_bulk_name, IR_BULK_COUNT, imm);
+        break;
+    case IR_IMM_LIBCALL:
+        print_name(out, ir_libcall_name, IR_LIBCALL_COUNT, imm);
         break;
     }
 }

@@ -13,6 +13,7 @@ extern const char *const ir_amo_name[IR_AMO_COUNT];
 extern const char *const ir_rounding_name[IR_ROUNDING_NAMES];
 extern const char *const ir_counter_name[IR_COUNTER_NAMES];
 extern const char *const ir_bulk_name[IR_BULK_COUNT];
+extern const char *const ir_libcall_name[IR_LIBCALL_COUNT];
 
 /* The imm column of ir_ops.def. */
 enum ir_imm_kind {
@@ -26,6 +27,7 @@ enum ir_imm_kind {
     IR_IMM_FENCE,
     IR_IMM_COUNTER,
     IR_IMM_BULK,
+    IR_IMM_LIBCALL,
 };
 enum ir_imm_kind ir_imm_kind(enum ir_op op);
 

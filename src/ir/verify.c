@@ -108,6 +108,9 @@ static enum status check_imm(const struct verifier *verifier)
     case IR_IMM_BULK:
         is_good = imm < IR_BULK_COUNT;
         break;
+    case IR_IMM_LIBCALL:
+        is_good = imm < IR_LIBCALL_COUNT;
+        break;
     }
     return is_good ? STATUS_OK : REJECT(verifier, "immediate 0x%" PRIx64 " is out of range", imm);
 }

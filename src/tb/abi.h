@@ -60,7 +60,8 @@ enum vcpu_helper_index {
     HELPER_SET_FRM,     /* frm := a, MXCSR follows; returns 1 when the FP mode changed */
     HELPER_GET_COUNTER, /* a is an enum ir_counter */
     HELPER_BULK,        /* and following, one for each enum ir_bulk: bulk.S */
-    HELPER_COUNT = HELPER_BULK + IR_BULK_COUNT
+    HELPER_LIBCALL = HELPER_BULK + IR_BULK_COUNT, /* the same for enum ir_libcall: libcall.S */
+    HELPER_COUNT = HELPER_LIBCALL + IR_LIBCALL_COUNT
 };
 static inline uint64_t helper_desc(unsigned op, unsigned type, unsigned type_a, unsigned rm)
 {
@@ -82,7 +83,7 @@ enum vcpu_counter {
     COUNTER_COUNT
 };
 
-/* How often a bulk operation served, and how many bytes it did. */
+/* How often a bulk operation or a libcall served, and how many bytes it did. */
 struct bulk_count {
     uint64_t calls, bytes;
 };
@@ -137,6 +138,9 @@ struct vcpu {
     const void *thunk_bulk;      /* the same for helpers from HELPER_BULK on: keeps XMM0-7 too */
     vcpu_helper *helper[HELPER_COUNT];
     struct bulk_count bulk[IR_BULK_COUNT]; /* kept whether or not there are statistics */
+    struct bulk_count libcall_count[IR_LIBCALL_COUNT]; /* likewise, of those that were done */
+    const void *libcall[IR_LIBCALL_COUNT]; /* call here: a b c in RAX RBX RBP, result in RAX; clobbers
+                                              RBX, RBP, R10 and XMM8-15, keeps all else */
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
     _Alignas(16) uint64_t float_constant[FLOAT_CONSTANT_COUNT][2]; /* set by vcpu_init */
@@ -161,7 +165,9 @@ void vcpu_flush_jump_cache(struct vcpu *vcpu);
 /* The code of the bulk operations: an access in [tb_bulk_start, tb_bulk_end) that faults goes on at
  * tb_bulk_fault, with all registers as they are, and the operation ends before it (bulk.S). */
 extern const char tb_bulk_start[], tb_bulk_end[], tb_bulk_fault[];
-/* Whether the host has what bulk.S needs (AVX2, BMI2). */
+/* The same of libcalls (libcall.S): an access that faults goes on at tb_libcall_fault. */
+extern const char tb_libcall_start[], tb_libcall_end[], tb_libcall_fault[];
+/* Whether the host has what bulk.S and libcall.S need (AVX2, BMI2). */
 bool tb_has_bulk(void);
 
 /* enter.S: what thunk_leave of every vcpu is; not to be called from C. */

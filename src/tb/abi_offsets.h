@@ -40,7 +40,8 @@
 #define VCPU_OFFSET_HELPER_ARG 576
 #define VCPU_OFFSET_HOST_RSP 608
 #define VCPU_OFFSET_HELPER 664
-#define VCPU_OFFSET_BULK 752
+#define VCPU_OFFSET_BULK 808
+#define VCPU_OFFSET_LIBCALL_COUNT 920
 
 /* The values of enum vcpu_exit that the thunks store. */
 #define VCPU_EXIT_TB_VALUE 0

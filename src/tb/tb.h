@@ -94,9 +94,11 @@ struct tb {
     int8_t requested_tier : 4;         /* promotion under way to this tier, or NONE */
     int8_t failed_tier : 4;            /* lowest tier whose compile was rejected, or TIER_COUNT */
     bool is_callee : 1;                /* some translated code calls it */
+    bool is_called_otherwise : 1;      /* through a pointer, or at a function's end */
     bool is_watched : 1;               /* its heat tells when to look for a routine of its loop */
+    bool is_function_watched : 1;      /* the same, and at the function that begins here */
     bool has_been_watched : 1;
-    uint8_t deferrals : 5;             /* promotions put off because a better root should come */
+    uint8_t deferrals : 3;             /* promotions put off because a better root should come */
     uint32_t stub_distance;            /* constant: bytes from the stub up to this record */
     uint16_t guest_size_bytes;         /* once translated */
     uint16_t guest_length;

@@ -21,6 +21,7 @@ _Static_assert(offsetof(struct vcpu, helper_arg) == VCPU_OFFSET_HELPER_ARG, "vcp
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_OFFSET_HOST_RSP, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, helper) == VCPU_OFFSET_HELPER, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, bulk) == VCPU_OFFSET_BULK, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, libcall_count) == VCPU_OFFSET_LIBCALL_COUNT, "vcpu offset");
 _Static_assert(sizeof(struct bulk_count) == 16, "bulk.S");
 
 static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
@@ -38,6 +39,15 @@ extern const char tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[], 
     tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
     tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
+/* libcall.S; the second of each pair is not a function to be called from C. */
+#define LIBCALLS(X)                                                                                \
+    X(MOVE, move) X(SET, set) X(LENGTH, length) X(COMPARE, compare) X(COMPARE_Z, compare_z)        \
+    X(SEEK, seek) X(SEEK_Z, seek_z)
+#define DECLARE(kind, name)                                                                        \
+    vcpu_helper tb_libcall_##name;                                                                 \
+    extern const char tb_quick_##name[];
+LIBCALLS(DECLARE)
+#undef DECLARE
 
 static uint64_t helper_fp(struct vcpu *vcpu, uint64_t a, uint64_t b, uint64_t c, uint64_t desc)
 {
@@ -147,5 +157,10 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->helper[HELPER_BULK + IR_BULK_MATCH] = tb_bulk_match;
     vcpu->helper[HELPER_BULK + IR_BULK_MATCH_Z] = tb_bulk_match_z;
     vcpu->helper[HELPER_BULK + IR_BULK_PROBE] = tb_bulk_probe;
+#define INSTALL(kind, name)                                                                        \
+    vcpu->helper[HELPER_LIBCALL + IR_LIBCALL_##kind] = tb_libcall_##name;                          \
+    vcpu->libcall[IR_LIBCALL_##kind] = tb_quick_##name;
+    LIBCALLS(INSTALL)
+#undef INSTALL
     vcpu->jump_cache[0].pc = 1;
 }

@@ -75,7 +75,7 @@ for tier in $(cat "$work/tiers" 2>/dev/null || echo auto 0 1 2); do
 done
 
 # deterministic runs give equal statistics, times apart
-times='s/"\(run_time_ns\|compile_time_ns\|time_share\|time_share_outside\)": [0-9.]*//g'
+times='s/"\(run_time_ns\|compile_time_ns\|functions_time_ns\|time_share\|time_share_outside\)": [0-9.]*//g'
 for run in 1 2; do
     "$tiercel" --deterministic --t2=100 --t3=100 --stats=json:"$work/stats" \
         "$kernels/state_machine" 3 >/dev/null || fail 'deterministic run'

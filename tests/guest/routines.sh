@@ -1,6 +1,7 @@
 #!/bin/sh
 # Recognised routines leave registers, memory and faults as the loops themselves do, in every tier:
 # programs/routines.c prints numbers that depend on all of them.
+# Functions that are done at once leave less (libcalls.sh): here they are off.
 # usage: routines.sh TIERCEL PROGRAM llvm|no
 tiercel=$1 program=$2 has_llvm=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiercel-routines-XXXXXX") || exit 2
@@ -19,7 +20,7 @@ check() {
     # shellcheck disable=SC2086 # words
     "$tiercel" --tier=0 --no-routines "$program" $loops > "$work/wanted" || exit 2
     # shellcheck disable=SC2086
-    "$tiercel" "$@" "$program" $loops > "$work/out" 2> "$work/err" || fail "$*: status $?"
+    "$tiercel" --features=-libcalls "$@" "$program" $loops > "$work/out" 2> "$work/err" || fail "$*: status $?"
     diff "$work/wanted" "$work/out" || fail "$*"
 }
 
@@ -40,7 +41,7 @@ grep -q avx2 /proc/cpuinfo || { echo 'no AVX2: nothing is recognised'; exit $fai
 served() {
     sed -n 's/.*"'"$1"'": {"times": \([0-9]*\),.*/\1/p' "$work/stats"
 }
-"$tiercel" --tier=1 --stats=json:"$work/stats" "$program" > /dev/null
+"$tiercel" --tier=1 --features=-libcalls --stats=json:"$work/stats" "$program" > /dev/null
 for kind in copy copy_back fill find match match_z probe; do
     [ "$(served $kind)" -gt 1000 ] || fail "$kind has served $(served $kind) times"
 done

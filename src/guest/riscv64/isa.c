@@ -28,6 +28,7 @@ const struct guest_isa guest_riscv64 = {
     .stack_reg = 2,
     .thread_reg = 4,
     .return_reg = 1,
+    .kept_regs = UINT64_C(0x0ffc031c), /* sp gp tp s0-s11 */
     .ecall_size_bytes = 4,
     .translate = rv64_translate,
     .disassemble = rv64_disassemble,

@@ -1,0 +1,561 @@
+/* The libcalls (enum ir_libcall): short calls of the C library's string functions, all at once.
+ *
+ * tb_quick_NAME is called by tier 1, with a, b, c in RAX, RBX, RBP; it may change those, R10 and
+ * XMM8-15 only, and finds the vcpu in R12 and the memory base in R13. tb_libcall_NAME is the same
+ * as a vcpu_helper. A fault anywhere in here goes on at tb_libcall_fault, which returns
+ * IR_NOT_DONE; so quick functions use no stack, and nothing is written before it is certain that
+ * all can be written, save where writing half does no harm: a destination within one page faults
+ * at the first store or not at all, others are probed. They need AVX2 and BMI2. */
+#include "src/tb/abi_offsets.h"
+
+#define PAGE 4096
+#define NOT_DONE $-0x80000000
+#define MOVE_MAX (1 << 20) /* bytes written at once */
+#define SCAN_MAX 2048      /* bytes looked at at once, about */
+#define COMPARE_AHEAD 33   /* bytes from a difference on that a memcmp may look at */
+
+/* The numbers of enum ir_libcall. */
+#define MOVE 0
+#define SET 1
+#define LENGTH 2
+#define COMPARE 3
+#define COMPARE_Z 4
+#define SEEK 5
+#define SEEK_Z 6
+
+    .macro begin name, number
+    .globl tb_libcall_\name
+    .hidden tb_libcall_\name
+    .type tb_libcall_\name, @function
+    .balign 16
+tb_libcall_\name:
+    .cfi_startproc
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    movq %rdi, %r12
+    movq VCPU_OFFSET_MEMORY_BASE(%rdi), %r13
+    movq %rsi, %rax
+    movq %rdx, %rbx
+    movq %rcx, %rbp
+    callq tb_quick_\name
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r13
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r12
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
+    retq
+    .cfi_endproc
+    .size tb_libcall_\name, . - tb_libcall_\name
+
+    .globl tb_quick_\name
+    .hidden tb_quick_\name
+    .type tb_quick_\name, @function
+    .balign 32
+tb_quick_\name:
+    .cfi_startproc
+    .endm
+
+    .macro end name
+    .cfi_endproc
+    .size tb_quick_\name, . - tb_quick_\name
+    .endm
+
+/* Counts a call that has been done, and its bytes. */
+    .macro count number, bytes
+    incq VCPU_OFFSET_LIBCALL_COUNT + 16 * \number(%r12)
+    addq \bytes, VCPU_OFFSET_LIBCALL_COUNT + 16 * \number + 8(%r12)
+    .endm
+
+    .text
+    .globl tb_libcall_start
+    .hidden tb_libcall_start
+    .balign 16
+tb_libcall_start:
+    .globl tb_libcall_fault
+    .hidden tb_libcall_fault
+tb_libcall_fault:
+    movq NOT_DONE, %rax
+    vzeroupper
+    retq
+
+/* ---- what is written: [RAX, RAX + RBP) ---- */
+
+/* To \elsewhere unless all of it lies in one page (as when it is empty). */
+    .macro within_page elsewhere
+    leaq -1(%rax,%rbp), %r10
+    xorq %rax, %r10
+    testq $-PAGE, %r10
+    jnz \elsewhere
+    .endm
+
+/* Touches each page of [\from, \from + RBP), RBP not 0, by \touch... 0, (R13, R10). */
+    .macro touch_pages from, touch:vararg
+    movq \from, %r10
+    addq \from, %rbp
+.Ltouch\@:
+    \touch $0, (%r13,%r10)
+    orq $PAGE - 1, %r10
+    incq %r10
+    cmpq %rbp, %r10
+    jb .Ltouch\@
+    subq \from, %rbp
+    .endm
+
+/* Both ends of something between \bytes and twice as long: all loads come before all stores. */
+    .macro move_ends bytes, move, low, high
+    \move (%r13,%rbx), \low
+    addq %rbp, %rbx
+    \move -\bytes(%r13,%rbx), \high
+    \move \low, (%r13,%rax)
+    leaq (%rax,%rbp), %r10
+    \move \high, -\bytes(%r13,%r10)
+    .endm
+
+    begin move, MOVE
+    within_page .Lmove_pages
+.Lmove_any:
+    cmpq $16, %rbp
+    jb .Lmove_15
+    cmpq $32, %rbp
+    ja .Lmove_33
+    move_ends 16, vmovdqu, %xmm8, %xmm9
+    count MOVE, %rbp
+    retq
+.Lmove_15:
+    cmpl $8, %ebp
+    jb .Lmove_7
+    move_ends 8, vmovq, %xmm8, %xmm9
+    count MOVE, %rbp
+    retq
+.Lmove_7:
+    cmpl $4, %ebp
+    jb .Lmove_3
+    move_ends 4, vmovd, %xmm8, %xmm9
+    count MOVE, %rbp
+    retq
+.Lmove_3:
+    cmpl $1, %ebp
+    jbe .Lmove_1
+    movzwl (%r13,%rbx), %r10d
+    addq %rbp, %rbx
+    movzbl -1(%r13,%rbx), %ebx
+    movw %r10w, (%r13,%rax)
+    leaq (%rax,%rbp), %r10
+    movb %bl, -1(%r13,%r10)
+    count MOVE, %rbp
+    retq
+.Lmove_1:
+    jb .Lmove_done
+    movzbl (%r13,%rbx), %r10d
+    movb %r10b, (%r13,%rax)
+.Lmove_done:
+    count MOVE, %rbp
+    retq
+.Lmove_33:
+    cmpq $64, %rbp
+    ja .Lmove_65
+    move_ends 32, vmovdqu, %ymm8, %ymm9
+    vzeroupper
+    count MOVE, %rbp
+    retq
+.Lmove_65:
+    cmpq $128, %rbp
+    ja .Lmove_129
+    vmovdqu (%r13,%rbx), %ymm8
+    vmovdqu 32(%r13,%rbx), %ymm9
+    addq %rbp, %rbx
+    vmovdqu -64(%r13,%rbx), %ymm10
+    vmovdqu -32(%r13,%rbx), %ymm11
+    vmovdqu %ymm8, (%r13,%rax)
+    vmovdqu %ymm9, 32(%r13,%rax)
+    leaq (%rax,%rbp), %r10
+    vmovdqu %ymm10, -64(%r13,%r10)
+    vmovdqu %ymm11, -32(%r13,%r10)
+    vzeroupper
+    count MOVE, %rbp
+    retq
+.Lmove_129:
+    cmpq $256, %rbp
+    ja .Lmove_257
+    vmovdqu (%r13,%rbx), %ymm8
+    vmovdqu 32(%r13,%rbx), %ymm9
+    vmovdqu 64(%r13,%rbx), %ymm10
+    vmovdqu 96(%r13,%rbx), %ymm11
+    addq %rbp, %rbx
+    vmovdqu -128(%r13,%rbx), %ymm12
+    vmovdqu -96(%r13,%rbx), %ymm13
+    vmovdqu -64(%r13,%rbx), %ymm14
+    vmovdqu -32(%r13,%rbx), %ymm15
+    vmovdqu %ymm8, (%r13,%rax)
+    vmovdqu %ymm9, 32(%r13,%rax)
+    vmovdqu %ymm10, 64(%r13,%rax)
+    vmovdqu %ymm11, 96(%r13,%rax)
+    leaq (%rax,%rbp), %r10
+    vmovdqu %ymm12, -128(%r13,%r10)
+    vmovdqu %ymm13, -96(%r13,%r10)
+    vmovdqu %ymm14, -64(%r13,%r10)
+    vmovdqu %ymm15, -32(%r13,%r10)
+    vzeroupper
+    count MOVE, %rbp
+    retq
+/* Not within one page, or empty. When the two overlap, a fault half way would have changed the
+ * source. */
+.Lmove_pages:
+    testq %rbp, %rbp
+    jz .Lmove_done
+    cmpq $MOVE_MAX, %rbp
+    ja tb_libcall_fault
+    movq %rax, %r10
+    subq %rbx, %r10
+    cmpq %rbp, %r10
+    jb tb_libcall_fault
+    negq %r10
+    cmpq %rbp, %r10
+    jb tb_libcall_fault
+    touch_pages %rbx, cmpb
+    touch_pages %rax, orb
+    cmpq $256, %rbp
+    jbe .Lmove_any
+    jmp .Lmove_apart
+.Lmove_257:
+    movq %rax, %r10
+    subq %rbx, %r10
+    cmpq %rbp, %r10
+    jb tb_libcall_fault
+    negq %r10
+    cmpq %rbp, %r10
+    jb tb_libcall_fault
+    touch_pages %rbx, cmpb
+/* More than 256 bytes that do not overlap: RBX from, R10 to, RBP bytes left. */
+.Lmove_apart:
+    count MOVE, %rbp
+    movq %rax, %r10
+.Lmove_128:
+    .irp offset, 0, 32, 64, 96
+    vmovdqu \offset(%r13,%rbx), %ymm8
+    vmovdqu %ymm8, \offset(%r13,%r10)
+    .endr
+    subq $-128, %rbx
+    subq $-128, %r10
+    addq $-128, %rbp
+    cmpq $128, %rbp
+    jae .Lmove_128
+    addq %rbp, %rbx
+    addq %rbp, %r10
+    .irp offset, -128, -96, -64, -32
+    vmovdqu \offset(%r13,%rbx), %ymm8
+    vmovdqu %ymm8, \offset(%r13,%r10)
+    .endr
+    vzeroupper
+    retq
+    end move
+
+    begin set, SET
+    within_page .Lset_pages
+.Lset_any:
+    cmpq $16, %rbp
+    jb .Lset_15
+    vmovd %ebx, %xmm8
+    vpbroadcastb %xmm8, %ymm8
+    leaq (%rax,%rbp), %r10
+    cmpq $32, %rbp
+    ja .Lset_33
+    vmovdqu %xmm8, (%r13,%rax)
+    vmovdqu %xmm8, -16(%r13,%r10)
+    vzeroupper
+    count SET, %rbp
+    retq
+.Lset_33:
+    cmpq $64, %rbp
+    ja .Lset_65
+    vmovdqu %ymm8, (%r13,%rax)
+    vmovdqu %ymm8, -32(%r13,%r10)
+    vzeroupper
+    count SET, %rbp
+    retq
+.Lset_65:
+    cmpq $128, %rbp
+    ja .Lset_129
+    vmovdqu %ymm8, (%r13,%rax)
+    vmovdqu %ymm8, 32(%r13,%rax)
+    vmovdqu %ymm8, -64(%r13,%r10)
+    vmovdqu %ymm8, -32(%r13,%r10)
+    vzeroupper
+    count SET, %rbp
+    retq
+.Lset_129:
+    cmpq $MOVE_MAX, %rbp
+    ja tb_libcall_fault
+    count SET, %rbp
+    movq %rax, %rbx
+.Lset_128:
+    .irp offset, 0, 32, 64, 96
+    vmovdqu %ymm8, \offset(%r13,%rbx)
+    .endr
+    subq $-128, %rbx
+    addq $-128, %rbp
+    cmpq $128, %rbp
+    jae .Lset_128
+    .irp offset, -128, -96, -64, -32
+    vmovdqu %ymm8, \offset(%r13,%r10)
+    .endr
+    vzeroupper
+    retq
+.Lset_15:
+    movzbl %bl, %r10d
+    movabsq $0x0101010101010101, %rbx
+    imulq %r10, %rbx
+    leaq (%rax,%rbp), %r10
+    cmpl $8, %ebp
+    jb .Lset_7
+    movq %rbx, (%r13,%rax)
+    movq %rbx, -8(%r13,%r10)
+    count SET, %rbp
+    retq
+.Lset_7:
+    cmpl $4, %ebp
+    jb .Lset_3
+    movl %ebx, (%r13,%rax)
+    movl %ebx, -4(%r13,%r10)
+    count SET, %rbp
+    retq
+.Lset_3:
+    testl %ebp, %ebp
+    jz .Lset_done
+    movb %bl, (%r13,%rax)
+    movb %bl, -1(%r13,%r10)
+    cmpl $3, %ebp
+    jb .Lset_done
+    movb %bl, 1(%r13,%rax)
+.Lset_done:
+    count SET, %rbp
+    retq
+.Lset_pages:
+    testq %rbp, %rbp
+    jz .Lset_done
+    cmpq $MOVE_MAX, %rbp
+    ja tb_libcall_fault
+    touch_pages %rax, orb
+    jmp .Lset_any
+    end set
+
+/* ---- what is looked at: aligned blocks of 32 bytes, which no page's end divides ---- */
+
+/* EBX := the bytes of the block at R10 that \test says, as bits. */
+    .macro zeros_of_block
+    vpcmpeqb (%r13,%r10), %ymm8, %ymm9
+    vpmovmskb %ymm9, %ebx
+    .endm
+    .macro either_of_block
+    vmovdqa (%r13,%r10), %ymm10
+    vpcmpeqb %ymm10, %ymm8, %ymm9
+    vpcmpeqb %ymm10, %ymm11, %ymm10
+    vpor %ymm9, %ymm10, %ymm9
+    vpmovmskb %ymm9, %ebx
+    .endm
+
+/* From RAX on for RBP bytes: at \found R10 + bit of EBX is the first that \block finds, or that
+ * behind the end; at \none there is none. */
+    .macro scan block, none
+    movq %rax, %r10
+    andq $-32, %r10
+    \block
+    shrxl %eax, %ebx, %ebx
+    shlxl %eax, %ebx, %ebx
+    testl %ebx, %ebx
+    jnz .Lfound\@
+.Lscan\@:
+    addq $32, %r10
+    movq %r10, %rbx
+    subq %rax, %rbx
+    cmpq %rbp, %rbx
+    jae \none
+    cmpq $SCAN_MAX, %rbx
+    jae tb_libcall_fault
+    \block
+    testl %ebx, %ebx
+    jz .Lscan\@
+.Lfound\@:
+    tzcntl %ebx, %ebx
+    addq %rbx, %r10
+    movq %r10, %rbx
+    subq %rax, %rbx
+    .endm
+
+    begin length, LENGTH
+    vpxor %xmm8, %xmm8, %xmm8
+    scan zeros_of_block, .Llength_all
+    cmpq %rbp, %rbx
+    cmovbq %rbx, %rbp
+.Llength_all:
+    movq %rbp, %rax
+    vzeroupper
+    count LENGTH, %rbp
+    retq
+    end length
+
+    begin seek, SEEK
+    testq %rbp, %rbp
+    jz .Lseek_none
+    vmovd %ebx, %xmm8
+    vpbroadcastb %xmm8, %ymm8
+    scan zeros_of_block, .Lseek_none
+    cmpq %rbp, %rbx
+    jae .Lseek_none
+    movq %r10, %rax
+    vzeroupper
+    count SEEK, %rbx
+    retq
+.Lseek_none:
+    count SEEK, %rbp
+    xorl %eax, %eax
+    vzeroupper
+    retq
+    end seek
+
+    begin seek_z, SEEK_Z
+    vpxor %xmm8, %xmm8, %xmm8
+    vmovd %ebx, %xmm11
+    vpbroadcastb %xmm11, %ymm11
+    vmovq %rbp, %xmm12
+    movq $-1, %rbp
+    scan either_of_block, tb_libcall_fault
+    count SEEK_Z, %rbx
+    vmovd %xmm11, %ebx
+    cmpb %bl, (%r13,%r10)
+    vmovq %xmm12, %rbp
+    sete %bl
+    movzbl %bl, %ebx
+    orq %rbp, %rbx
+    movl $0, %eax
+    cmovnzq %r10, %rax
+    vzeroupper
+    retq
+    end seek_z
+
+/* ---- comparisons ---- */
+
+/* R10D := the bytes at which the 32 at RAX and RBX differ or (\is_z) are 0, as bits. */
+    .macro differences is_z
+    vmovdqu (%r13,%rax), %ymm8
+    vpcmpeqb (%r13,%rbx), %ymm8, %ymm9
+    .if \is_z
+    vpminub %ymm8, %ymm9, %ymm9
+    .endif
+    vpcmpeqb %ymm15, %ymm9, %ymm9
+    vpmovmskb %ymm9, %r10d
+    .endm
+
+/* memcmp may look at all bytes, and some look ahead: what lies up to COMPARE_AHEAD bytes behind the
+ * difference, RBP bytes from the start, of the length in XMM13, must be readable. */
+    .macro touch_ahead
+    vmovq %xmm13, %r10
+    subq %rbp, %r10
+    cmpq $COMPARE_AHEAD, %r10
+    jbe .Lshort\@
+    movl $COMPARE_AHEAD, %r10d
+.Lshort\@:
+    addq %rax, %r10
+    cmpb $0, -1(%r13,%r10)
+    subq %rax, %r10
+    addq %rbx, %r10
+    cmpb $0, -1(%r13,%r10)
+    .endm
+
+    .macro compare name, number, is_z
+    begin \name, \number
+    vmovq %rax, %xmm14
+    vmovq %rbp, %xmm13
+    movl $SCAN_MAX, %r10d
+    cmpq %r10, %rbp
+    cmovaq %r10, %rbp
+    vpxor %xmm15, %xmm15, %xmm15
+    testq %rbp, %rbp
+    jz .Lequal\@
+.Lblock\@:
+    movl %eax, %r10d
+    andl $PAGE - 1, %r10d
+    cmpl $PAGE - 32, %r10d
+    ja .Lbyte\@
+    movl %ebx, %r10d
+    andl $PAGE - 1, %r10d
+    cmpl $PAGE - 32, %r10d
+    ja .Lbyte\@
+    differences \is_z
+    testl %r10d, %r10d
+    jnz .Lfound\@
+    addq $32, %rax
+    addq $32, %rbx
+    subq $32, %rbp
+    ja .Lblock\@
+.Lall\@:
+    vmovq %xmm13, %r10
+    cmpq $SCAN_MAX, %r10
+    ja tb_libcall_fault
+    movq %r10, %rbp
+.Lequal\@:
+    count \number, %rbp
+    xorl %eax, %eax
+    vzeroupper
+    retq
+.Lfound\@:
+    tzcntl %r10d, %r10d
+    cmpq %rbp, %r10
+    jae .Lall\@
+    addq %r10, %rax
+    addq %r10, %rbx
+.Ldifference\@:
+    vmovq %xmm14, %rbp
+    subq %rax, %rbp
+    negq %rbp
+    .if !\is_z
+    touch_ahead
+    .endif
+    count \number, %rbp
+    movzbl (%r13,%rax), %eax
+    movzbl (%r13,%rbx), %ebx
+    subq %rbx, %rax
+    vzeroupper
+    retq
+/* Near the end of a page. */
+.Lbyte\@:
+    movzbl (%r13,%rax), %r10d
+    cmpb %r10b, (%r13,%rbx)
+    jne .Ldifference\@
+    .if \is_z
+    testl %r10d, %r10d
+    jz .Ldifference\@
+    .endif
+    incq %rax
+    incq %rbx
+    decq %rbp
+    jnz .Lblock\@
+    jmp .Lall\@
+    end \name
+    .endm
+
+    compare compare, COMPARE, 0
+    compare compare_z, COMPARE_Z, 1
+
+    .globl tb_libcall_end
+    .hidden tb_libcall_end
+tb_libcall_end:
+
+    .section .note.GNU-stack, "", @progbits
