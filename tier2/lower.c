@@ -177,6 +177,29 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
     return LLVMBuildCall2(lower->builder, lower->type.helper, helper, args, ARRAY_LENGTH(args), "");
 }
 
+/* As tier 1 calls them, but for c; so other values stay in their registers. The upper halves of vector
+ * registers are lost. */
+LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVMValueRef a,
+                           LLVMValueRef b, LLVMValueRef c)
+{
+    static const char constraints[] =
+        "={rax},={rbx},={r11},0,1,2,{r12},{r13},~{r10},~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},"
+        "~{xmm5},~{xmm6},~{xmm7},~{xmm8},~{xmm9},~{xmm10},~{xmm11},~{xmm12},~{xmm13},~{xmm14},"
+        "~{xmm15},~{memory},~{dirflag},~{fpsr},~{flags}";
+    char text[48];
+    LLVMTypeRef i64 = lower->type.i64, ptr = lower->type.ptr;
+    LLVMTypeRef results[] = {i64, i64, i64}, operands[] = {i64, i64, i64, ptr, ptr};
+    LLVMTypeRef result = LLVMStructTypeInContext(lower->context, results, ARRAY_LENGTH(results), 0);
+    LLVMTypeRef type = LLVMFunctionType(result, operands, ARRAY_LENGTH(operands), 0);
+    snprintf(text, sizeof text, "call *%zu($6)",
+             offsetof(struct vcpu, region_libcall) + libcall * sizeof(void *));
+    LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraints, strlen(constraints),
+                                         1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMValueRef args[] = {a, b, c, lower->vcpu, lower->memory};
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, type, code, args, ARRAY_LENGTH(args), "");
+    return LLVMBuildExtractValue(lower->builder, call, 0, "");
+}
+
 /* ---- values ---- */
 
 static LLVMValueRef widen(struct lowering *lower, const struct value *value)
@@ -338,6 +361,7 @@ static void add_function(struct lowering *lower)
                                                  ENTRY_SLOT_BYTES, 1));
     add_attribute(lower, LLVMAttributeFunctionIndex, "nounwind", 0);
     add_attribute(lower, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
+    add_attribute(lower, LLVMAttributeFunctionIndex, "noredzone", 0); /* lower_libcall pushes */
     add_attribute(lower, 1, "noalias", 0);
     add_attribute(lower, 1, "dereferenceable", sizeof(struct vcpu));
     add_attribute(lower, 2, "noalias", 0);

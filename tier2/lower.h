@@ -156,6 +156,8 @@ void lower_store_vcpu(struct lowering *lower, LLVMValueRef value, size_t offset_
 /* Calls vcpu->helper[index]; the arguments are i64. */
 LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, LLVMValueRef a,
                           LLVMValueRef b, LLVMValueRef c, uint64_t desc);
+LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVMValueRef a,
+                           LLVMValueRef b, LLVMValueRef c);
 
 /* ---- values of the current block ---- */
 LLVMValueRef lower_value(struct lowering *lower, ir_ref ref);  /* of its own type */

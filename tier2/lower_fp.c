@@ -849,9 +849,8 @@ void lower_op_bulk(struct lowering *lower, const struct ir_insn *insn)
 void lower_op_libcall(struct lowering *lower, const struct ir_insn *insn)
 {
     lower_define(lower, insn,
-                 lower_helper(lower, HELPER_LIBCALL + (enum vcpu_helper_index)insn->imm,
-                              lower_value(lower, insn->a), lower_value(lower, insn->b),
-                              lower_value(lower, insn->c), 0));
+                 lower_libcall(lower, (enum ir_libcall)insn->imm, lower_value(lower, insn->a),
+                               lower_value(lower, insn->b), lower_value(lower, insn->c)));
 }
 
 void lower_op_get_counter(struct lowering *lower, const struct ir_insn *insn)

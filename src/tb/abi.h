@@ -141,6 +141,7 @@ struct vcpu {
     struct bulk_count libcall_count[IR_LIBCALL_COUNT]; /* likewise, of those that were done */
     const void *libcall[IR_LIBCALL_COUNT]; /* call here: a b c in RAX RBX RBP, result in RAX; clobbers
                                               RBX, RBP, R10 and XMM8-15, keeps all else */
+    const void *region_libcall[IR_LIBCALL_COUNT]; /* the same with c in R11, keeping RBP for R11 */
     uint64_t spill[VCPU_SPILL_SLOTS]; /* tier 1's spilled values, dead across TBs */
     uint64_t temp[VCPU_TEMP_SLOTS];   /* tier 0's values without a register, dead across TBs */
     _Alignas(16) uint64_t float_constant[FLOAT_CONSTANT_COUNT][2]; /* set by vcpu_init */

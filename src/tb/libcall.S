@@ -1,8 +1,8 @@
 /* The libcalls (enum ir_libcall): short calls of the C library's string functions, all at once.
  *
  * tb_quick_NAME is called by tier 1, with a, b, c in RAX, RBX, RBP; it may change those, R10 and
- * XMM8-15 only, and finds the vcpu in R12 and the memory base in R13. tb_libcall_NAME is the same
- * as a vcpu_helper. A fault anywhere in here goes on at tb_libcall_fault, which returns
+ * XMM8-15 only, and finds the vcpu in R12 and the memory base in R13. tb_region_NAME is the same for
+ * tier 2, with c in R11, which changes in place of RBP; tb_libcall_NAME as a vcpu_helper. A fault anywhere in here goes on at tb_libcall_fault, which returns
  * IR_NOT_DONE; so quick functions use no stack, and nothing is written before it is certain that
  * all can be written, save where writing half does no harm: a destination within one page faults
  * at the first store or not at all, others are probed. They need AVX2 and BMI2. */
@@ -63,6 +63,19 @@ tb_libcall_\name:
     retq
     .cfi_endproc
     .size tb_libcall_\name, . - tb_libcall_\name
+
+    .globl tb_region_\name
+    .hidden tb_region_\name
+    .type tb_region_\name, @function
+    .balign 16
+tb_region_\name:
+    .cfi_startproc
+    xchgq %rbp, %r11
+    callq tb_quick_\name
+    movq %r11, %rbp
+    retq
+    .cfi_endproc
+    .size tb_region_\name, . - tb_region_\name
 
     .globl tb_quick_\name
     .hidden tb_quick_\name

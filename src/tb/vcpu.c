@@ -39,13 +39,13 @@ extern const char tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[], 
     tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
     tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
-/* libcall.S; the second of each pair is not a function to be called from C. */
+/* libcall.S; only the first of each three is a function to be called from C. */
 #define LIBCALLS(X)                                                                                \
     X(MOVE, move) X(SET, set) X(LENGTH, length) X(COMPARE, compare) X(COMPARE_Z, compare_z)        \
     X(SEEK, seek) X(SEEK_Z, seek_z)
 #define DECLARE(kind, name)                                                                        \
     vcpu_helper tb_libcall_##name;                                                                 \
-    extern const char tb_quick_##name[];
+    extern const char tb_quick_##name[], tb_region_##name[];
 LIBCALLS(DECLARE)
 #undef DECLARE
 
@@ -159,6 +159,7 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->helper[HELPER_BULK + IR_BULK_PROBE] = tb_bulk_probe;
 #define INSTALL(kind, name)                                                                        \
     vcpu->helper[HELPER_LIBCALL + IR_LIBCALL_##kind] = tb_libcall_##name;                          \
+    vcpu->region_libcall[IR_LIBCALL_##kind] = tb_region_##name;                                    \
     vcpu->libcall[IR_LIBCALL_##kind] = tb_quick_##name;
     LIBCALLS(INSTALL)
 #undef INSTALL
