@@ -198,7 +198,7 @@ void t1_emit_libcall(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_spill_for_libcall(t);
     for (unsigned k = 0; k < node->count; k++)
         if (kept[k].kind == X64_IMM)
-            x64_mov_ri(&t->x, libcall_gpr[k], t->nodes[node->operand[k]].imm);
+            x64_mov_ri(&t->x, libcall_gpr[k], t1_imm(t, node->operand[k]));
         else
             x64_mov_ro(&t->x, libcall_gpr[k], kept[k]);
     x64_call_mem(&t->x, T1_VCPU(libcall[node->imm]));
