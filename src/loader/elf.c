@@ -175,6 +175,19 @@ static enum status read_segments(struct load *load)
     return STATUS_OK;
 }
 
+/* A page that two segments share has the permissions of the later one. */
+static bool is_page_executable(const struct load *load, uint64_t addr)
+{
+    bool is_executable = false;
+    for (size_t i = 0; i < load->segment_count; i++) {
+        const GElf_Phdr *segment = &load->segment[i];
+        uint64_t first = segment->p_vaddr & ~(uint64_t)(SPACE_PAGE - 1);
+        if (addr >= first && addr < bits_align_up(segment->p_vaddr + segment->p_memsz, SPACE_PAGE))
+            is_executable = segment->p_flags & PF_X;
+    }
+    return is_executable;
+}
+
 static enum status check_entry(struct load *load)
 {
     bool has_code = false;
@@ -183,8 +196,12 @@ static enum status check_entry(struct load *load)
         if (!(segment->p_flags & PF_X))
             continue;
         has_code = true;
-        if (load->header.e_entry - segment->p_vaddr < segment->p_memsz)
+        if (load->header.e_entry - segment->p_vaddr >= segment->p_memsz)
+            continue;
+        if (is_page_executable(load, load->header.e_entry))
             return STATUS_OK;
+        return BAD(load, "has its entry point %#llx in a page that another segment makes data",
+                   (unsigned long long)load->header.e_entry);
     }
     if (!has_code)
         return BAD(load, "has no executable segment");

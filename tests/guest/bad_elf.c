@@ -155,6 +155,12 @@ static void spoil_entry(struct elf_image *image)
 {
     image->header.e_entry = 0x20000;
 }
+static void spoil_entry_page(struct elf_image *image)
+{
+    image->segment[DATA].p_offset = BAD_ELF_CODE + 64;
+    image->segment[DATA].p_vaddr = 0x10000 + BAD_ELF_CODE + 64;
+    image->segment[DATA].p_filesz = 0;
+}
 static void spoil_interpreter(struct elf_image *image)
 {
     image->segment[SPARE] = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = 64, .p_filesz = 8};
@@ -186,6 +192,7 @@ const struct bad_elf bad_elfs[] = {
     {"no-load", "no segment to load", spoil_no_load},
     {"no-code", "no executable segment", spoil_no_code},
     {"entry", "entry point 0x20000 outside every executable segment", spoil_entry},
+    {"entry-page", "in a page that another segment makes data", spoil_entry_page},
     {"interpreter", "dynamic linking is not supported yet", spoil_interpreter},
 };
 const size_t bad_elf_count = sizeof bad_elfs / sizeof *bad_elfs;
