@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum { SMALL_BYTES = 64 * 1024 };
+enum { SMALL_BYTES = 512 * 1024 };
 
 /* What is small is made present at once: it will be touched all over, at first by reads, which would
  * cost a fault of their own. */

@@ -18,7 +18,7 @@
 enum {
     HOST_PAGE = 4096,
     PART_MINIMUM = 1024 * 1024,
-    HUGE_RECORDS_FROM = 512 * 1024,
+    SMALL_PAGE_RECORDS = 256 * 1024,
     FIRST_OWN_DESCRIPTOR = 1000
 };
 
@@ -34,18 +34,32 @@ static size_t total_bytes(const struct code_memory *memory)
 /* Records beyond the first come in huge pages. */
 static void advise_records(uint8_t *records, size_t size_bytes)
 {
-    uintptr_t huge = bits_align_up((uintptr_t)records + HUGE_RECORDS_FROM, PAGES_HUGE_BYTES);
-    uintptr_t end = (uintptr_t)records + size_bytes;
-    if (huge < end)
-        madvise((void *)huge, end - huge, MADV_HUGEPAGE);
+    if (size_bytes > SMALL_PAGE_RECORDS)
+        madvise(records + SMALL_PAGE_RECORDS, size_bytes - SMALL_PAGE_RECORDS, MADV_HUGEPAGE);
+}
+
+/* A place for the X view where a huge page begins behind the first records: too much is mapped, and
+ * what lies before and behind given back. */
+static uint8_t *reserve_x_view(const struct code_memory *memory)
+{
+    size_t size_bytes = total_bytes(memory);
+    uint8_t *place = mmap(NULL, size_bytes + PAGES_HUGE_BYTES, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED)
+        return NULL;
+    uintptr_t huge = (uintptr_t)place + shared_bytes(memory) + SMALL_PAGE_RECORDS;
+    size_t before = bits_align_up(huge, PAGES_HUGE_BYTES) - huge;
+    if (before)
+        munmap(place, before);
+    munmap(place + before + size_bytes, PAGES_HUGE_BYTES - before);
+    return place + before;
 }
 
 /* Maps the X view: code read-execute, data read-write, and the records. */
 static uint8_t *map_x_view(const struct code_memory *memory)
 {
-    uint8_t *base = mmap(NULL, total_bytes(memory), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    uint8_t *base = reserve_x_view(memory);
+    if (!base)
         return NULL;
     int flags = MAP_SHARED | MAP_FIXED;
     uint8_t *data = base + memory->code_limit;
