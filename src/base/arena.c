@@ -1,5 +1,5 @@
-/* Chunked bump allocator; chunks are kept across arena_reset. An arena that has grown large goes on
- * in huge pages. */
+/* Chunked bump allocator; chunks are kept across arena_reset. An arena that outgrows its first chunk
+ * goes on in pages that are present at once, one that has grown large in huge pages. */
 #include "src/base/arena.h"
 
 #include "src/base/check.h"
@@ -49,8 +49,9 @@ void arena_reset(struct arena *arena)
 
 static struct arena_chunk *chunk_new(struct arena *arena, size_t size_bytes)
 {
-    bool is_paged = arena->total_bytes >= LARGE_ARENA_BYTES;
-    size_t least = is_paged ? PAGES_HUGE_BYTES : SMALL_CHUNK_BYTES;
+    bool is_paged = arena->total_bytes >= SMALL_CHUNK_BYTES;
+    bool is_large = arena->total_bytes >= LARGE_ARENA_BYTES;
+    size_t least = is_large ? PAGES_HUGE_BYTES : SMALL_CHUNK_BYTES;
     size_bytes += sizeof(struct arena_chunk);
     if (size_bytes < least)
         size_bytes = least;

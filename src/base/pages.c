@@ -8,13 +8,10 @@
 
 enum { SMALL_BYTES = 512 * 1024 };
 
-/* What is small is made present at once: it will be touched all over, at first by reads, which would
- * cost a fault of their own. */
-static void *map(size_t size_bytes)
+static void *map(size_t size_bytes, int flags)
 {
-    int populate = size_bytes <= SMALL_BYTES ? MAP_POPULATE : 0;
     void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+                        MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     CHECK(memory != MAP_FAILED, "out of memory");
     return memory;
 }
@@ -22,7 +19,7 @@ static void *map(size_t size_bytes)
 /* Maps too much and cuts off what lies outside the aligned part. */
 static void *map_huge(size_t size_bytes)
 {
-    uint8_t *memory = map(size_bytes + PAGES_HUGE_BYTES);
+    uint8_t *memory = map(size_bytes + PAGES_HUGE_BYTES, 0);
     size_t before = -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
     if (before)
         munmap(memory, before);
@@ -38,7 +35,14 @@ static size_t rounded(size_t size_bytes)
 
 void *pages_alloc(size_t size_bytes)
 {
-    return size_bytes < PAGES_HUGE_BYTES ? map(size_bytes) : map_huge(rounded(size_bytes));
+    if (size_bytes >= PAGES_HUGE_BYTES)
+        return map_huge(rounded(size_bytes));
+    return map(size_bytes, size_bytes <= SMALL_BYTES ? MAP_POPULATE : 0);
+}
+
+void *pages_alloc_sparse(size_t size_bytes)
+{
+    return map(size_bytes, 0);
 }
 
 void pages_free(void *memory, size_t size_bytes)

@@ -9,9 +9,12 @@
 
 #define PAGES_HUGE_BYTES ((size_t)2 << 20)
 
-/* Never NULL (the process ends when the host has no memory). */
+/* Never NULL (the process ends when the host has no memory). Small pieces are present at once: they
+ * will be touched all over, and each page would cost a fault, or two when it is read first. */
 void *pages_alloc(size_t size_bytes);
-/* What pages_alloc gave for the same size. */
+/* For what is touched here and there: each page is present when it has been touched. */
+void *pages_alloc_sparse(size_t size_bytes);
+/* What either gave for the same size. */
 void pages_free(void *memory, size_t size_bytes);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,9 +41,7 @@ static enum status map_trampoline(struct linux_process *process, struct error *e
 enum status linux_create(const struct linux_config *config, struct linux_process **ret_process,
                          struct error *err)
 {
-    struct linux_process *process = calloc(1, sizeof *process);
-    if (!process)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    struct linux_process *process = pages_alloc_sparse(sizeof *process);
     process->config = *config;
     if (!realpath(config->exec_path, process->exec_path))
         strncpy(process->exec_path, config->exec_path, sizeof process->exec_path - 1);
@@ -53,7 +52,7 @@ enum status linux_create(const struct linux_config *config, struct linux_process
     thread->altstack.flags = SS_DISABLE;
     enum status status = map_trampoline(process, err);
     if (status) {
-        free(process);
+        pages_free(process, sizeof *process);
         return status;
     }
     host_signal_init(process);
@@ -68,7 +67,7 @@ void linux_destroy(struct linux_process **process)
     host_signal_fini(*process);
     free((*process)->main_thread.queue.entry);
     free((*process)->queue.entry);
-    free(*process);
+    pages_free(*process, sizeof **process);
     *process = NULL;
 }
 
