@@ -389,6 +389,13 @@ START_TEST(pointers_strings_fetch)
     ck_assert_ptr_null(space_fetch(space, UINT64_MAX, &available));
     ck_assert_ptr_eq(space_fetch(space, 0x102ffe, &available), space_base(space) + 0x102ffe);
     ck_assert_uint_eq(available, 2);
+    /* what is remembered of the fetch ends with the permission, and with the mapping */
+    ck_assert_int_eq(space_protect(space, 0x102000, 0x1000, R), 0);
+    ck_assert_ptr_null(space_fetch(space, 0x102ffe, &available));
+    ck_assert_int_eq(space_protect(space, 0x102000, 0x1000, R | SPACE_EXEC), 0);
+    ck_assert_ptr_nonnull(space_fetch(space, 0x102ffe, &available));
+    ck_assert_int_eq(space_unmap(space, 0x102000, 0x1000), 0);
+    ck_assert_ptr_null(space_fetch(space, 0x102ffe, &available));
 }
 END_TEST
 
