@@ -112,6 +112,7 @@ struct exec {
     bool has_routines, has_libcalls; /* constant */
     struct routine_memo routine_memos[ROUTINE_MEMOS]; /* under the cache's lock */
     struct libcall_record libcalls[LIBCALL_RECORDS];  /* the same */
+    uint32_t libcall_looks;                           /* records in use; the same */
     uint32_t libcall_count;                           /* known ones; the same */
     uint64_t libcall_look_ns;                         /* spent in looking; the same */
     struct compile_queue queue;

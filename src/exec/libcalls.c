@@ -188,6 +188,7 @@ bool libcalls_look(struct exec *exec, struct arena *arena, uint64_t pc, uint64_t
     bool is_known = libcall_recognise(arena, &code, &abi, pc, &libcall) &&
                     !(return_pc && is_relied_on(exec, arena, return_pc, libcall.changed)) &&
                     !(tb && is_relied_on_by_callers(exec, arena, tb, libcall.changed));
+    exec->libcall_looks += !record->pc;
     *record = (struct libcall_record){.pc = pc, .is_known = is_known};
     if (is_known)
         record->libcall = libcall;
@@ -223,7 +224,7 @@ static bool lies_in(const struct libcall *libcall, uint64_t addr, uint64_t size_
 bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes)
 {
     bool is_any = false;
-    for (unsigned i = 0; i < LIBCALL_RECORDS; i++) {
+    for (unsigned i = 0; i < LIBCALL_RECORDS && exec->libcall_looks; i++) {
         struct libcall_record *record = &exec->libcalls[i];
         if (!record->pc || !lies_in(&record->libcall, addr, size_bytes))
             continue;
@@ -233,6 +234,7 @@ bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes)
             is_any = true;
         }
         *record = (struct libcall_record){0};
+        exec->libcall_looks--;
     }
     return is_any;
 }

@@ -126,7 +126,7 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
         if (!tb || node->context != 0)
             continue;
         tb_profile(exec->cache, tb)->region_root = job->tier_job.tb;
-        if (tb->tier == TB_TIER_1)
+        if (tb->tier == TB_TIER_1 && !libcalls_has(exec, tb->pc))
             atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1),
                                   memory_order_relaxed);
     }

@@ -7,8 +7,8 @@
 
 /* ---- recognition ---- */
 
-static bool is_kind(struct arena *arena, const struct libcall_abi *abi, uint64_t pc,
-                    struct sandbox *sandbox, const struct libcall_kind *kind)
+static bool is_kind(const struct libcall_abi *abi, uint64_t pc, struct sandbox *sandbox,
+                    const struct libcall_kind *kind, uint8_t *want)
 {
     /* Coverage and what is read are of this kind's trials; blocks and what is noted of them stay. */
     sandbox_forget_branches(sandbox);
@@ -19,7 +19,7 @@ static bool is_kind(struct arena *arena, const struct libcall_abi *abi, uint64_t
         .kind = kind,
         .pc = pc,
         .random = 1,
-        .want = arena_alloc(arena, SANDBOX_AREA_BYTES),
+        .want = want,
     };
     return kind->is_like(&trial) && sandbox_is_covered(sandbox);
 }
@@ -52,8 +52,9 @@ bool libcall_recognise(struct arena *arena, const struct libcall_code *code,
     sandbox->stack_reg = abi->stack;
     for (unsigned i = 0; i < AREA_COUNT; i++)
         sandbox->area[i].bytes = arena_zalloc(arena, SANDBOX_AREA_BYTES);
+    uint8_t *want = arena_alloc(arena, SANDBOX_AREA_BYTES);
     for (unsigned i = 0; i < libcall_kind_count; i++) {
-        if (!is_kind(arena, abi, pc, sandbox, &libcall_kinds[i]))
+        if (!is_kind(abi, pc, sandbox, &libcall_kinds[i], want))
             continue;
         *ret_libcall = (struct libcall){
             .kind = (uint8_t)i,

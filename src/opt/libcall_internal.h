@@ -13,7 +13,7 @@ enum {
     SANDBOX_MAX_BLOCKS = 128,
     SANDBOX_MAX_BRANCHES = 96,
     SANDBOX_MAX_INSNS = 512, /* of a block */
-    SANDBOX_AREA_BYTES = 4608,
+    SANDBOX_AREA_BYTES = 8704,
     SANDBOX_STACK_BYTES = 1024,
     SANDBOX_MAX_CONSTANTS = 64, /* places of the guest's memory that are read */
 };

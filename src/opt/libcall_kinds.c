@@ -16,7 +16,7 @@ enum {
     STEPS_LONG = 3000,     /* of a run that does not come to its end */
     ADDRESS_BITS = 38,
     COMPARE_AHEAD = 33,    /* bytes from a difference on that may be looked at: libcall.S */
-    LONGEST_SCAN = 2200,   /* more than libcall.S looks at at once */
+    LONGEST_SCAN = 8400,   /* more than libcall.S looks at at once */
     LONGEST_MOVE_LOG2 = 20, /* as many bytes as libcall.S writes at once */
 };
 

@@ -11,7 +11,7 @@
 #define PAGE 4096
 #define NOT_DONE $-0x80000000
 #define MOVE_MAX (1 << 20) /* bytes written at once */
-#define SCAN_MAX 2048      /* bytes looked at at once, about */
+#define SCAN_MAX 8192      /* bytes looked at at once, about */
 #define COMPARE_AHEAD 33   /* bytes from a difference on that a memcmp may look at */
 
 /* The numbers of enum ir_libcall. */
@@ -371,25 +371,48 @@ tb_libcall_fault:
 
 /* ---- what is looked at: aligned blocks of 32 bytes, which no page's end divides ---- */
 
-/* EBX := the bytes of the block at R10 that \test says, as bits. */
-    .macro zeros_of_block
+/* EBX := the bytes of the block at R10 that are the one in YMM8, as bits; with `any` in place of `mask`
+ * the zero flag := none of 128 bytes is. */
+    .macro equal_to_one what
     vpcmpeqb (%r13,%r10), %ymm8, %ymm9
+    .ifc \what, mask
     vpmovmskb %ymm9, %ebx
-    .endm
-    .macro either_of_block
-    vmovdqa (%r13,%r10), %ymm10
-    vpcmpeqb %ymm10, %ymm8, %ymm9
-    vpcmpeqb %ymm10, %ymm11, %ymm10
+    .else
+    .irp offset, 32, 64, 96
+    vpcmpeqb \offset(%r13,%r10), %ymm8, %ymm10
     vpor %ymm9, %ymm10, %ymm9
-    vpmovmskb %ymm9, %ebx
+    .endr
+    vptest %ymm9, %ymm9
+    .endif
     .endm
 
-/* From RAX on for RBP bytes: at \found R10 + bit of EBX is the first that \block finds, or that
- * behind the end; at \none there is none. */
+/* The same for the ones in YMM8 and YMM11. */
+    .macro add_equal_to_two offset
+    vmovdqa \offset(%r13,%r10), %ymm10
+    vpcmpeqb %ymm10, %ymm8, %ymm13
+    vpcmpeqb %ymm10, %ymm11, %ymm10
+    vpor %ymm13, %ymm10, %ymm10
+    vpor %ymm9, %ymm10, %ymm9
+    .endm
+    .macro equal_to_two what
+    vpxor %xmm9, %xmm9, %xmm9
+    add_equal_to_two 0
+    .ifc \what, mask
+    vpmovmskb %ymm9, %ebx
+    .else
+    .irp offset, 32, 64, 96
+    add_equal_to_two \offset
+    .endr
+    vptest %ymm9, %ymm9
+    .endif
+    .endm
+
+/* From RAX on for RBP bytes: at the end R10 is the place and RBX the number of the first byte that
+ * \block tells, or of one behind the end; at \none there is none. */
     .macro scan block, none
     movq %rax, %r10
     andq $-32, %r10
-    \block
+    \block mask
     shrxl %eax, %ebx, %ebx
     shlxl %eax, %ebx, %ebx
     testl %ebx, %ebx
@@ -402,7 +425,20 @@ tb_libcall_fault:
     jae \none
     cmpq $SCAN_MAX, %rbx
     jae tb_libcall_fault
-    \block
+    testb $96, %r10b
+    jnz .Lone\@
+.Lmany\@:
+    subq $-128, %rbx
+    cmpq %rbp, %rbx
+    ja .Lone\@
+    cmpq $SCAN_MAX, %rbx
+    ja .Lone\@
+    \block any
+    jnz .Lone\@
+    subq $-128, %r10
+    jmp .Lmany\@
+.Lone\@:
+    \block mask
     testl %ebx, %ebx
     jz .Lscan\@
 .Lfound\@:
@@ -414,7 +450,7 @@ tb_libcall_fault:
 
     begin length, LENGTH
     vpxor %xmm8, %xmm8, %xmm8
-    scan zeros_of_block, .Llength_all
+    scan equal_to_one, .Llength_all
     cmpq %rbp, %rbx
     cmovbq %rbx, %rbp
 .Llength_all:
@@ -429,7 +465,7 @@ tb_libcall_fault:
     jz .Lseek_none
     vmovd %ebx, %xmm8
     vpbroadcastb %xmm8, %ymm8
-    scan zeros_of_block, .Lseek_none
+    scan equal_to_one, .Lseek_none
     cmpq %rbp, %rbx
     jae .Lseek_none
     movq %r10, %rax
@@ -449,7 +485,7 @@ tb_libcall_fault:
     vpbroadcastb %xmm11, %ymm11
     vmovq %rbp, %xmm12
     movq $-1, %rbp
-    scan either_of_block, tb_libcall_fault
+    scan equal_to_two, tb_libcall_fault
     count SEEK_Z, %rbx
     vmovd %xmm11, %ebx
     cmpb %bl, (%r13,%r10)
@@ -465,15 +501,37 @@ tb_libcall_fault:
 
 /* ---- comparisons ---- */
 
-/* R10D := the bytes at which the 32 at RAX and RBX differ or (\is_z) are 0, as bits. */
-    .macro differences is_z
-    vmovdqu (%r13,%rax), %ymm8
-    vpcmpeqb (%r13,%rbx), %ymm8, %ymm9
+/* \result := 0 where the 32 bytes at \offset from RAX and RBX differ or (\is_z) are 0. */
+    .macro compare_block offset, result, is_z
+    vmovdqu \offset(%r13,%rax), %ymm8
+    vpcmpeqb \offset(%r13,%rbx), %ymm8, \result
     .if \is_z
-    vpminub %ymm8, %ymm9, %ymm9
+    vpminub %ymm8, \result, \result
     .endif
+    .endm
+
+/* To \elsewhere when a page ends within \bytes from \place. */
+    .macro within_rest place, bytes, elsewhere
+    movl \place, %r10d
+    andl $PAGE - 1, %r10d
+    cmpl $PAGE - \bytes, %r10d
+    ja \elsewhere
+    .endm
+
+/* The next 32 bytes: to \byte near the end of a page, to \found with R10D the bytes at which they
+ * differ, to \all when these were the last. */
+    .macro compare_step is_z, byte, found, all
+    within_rest %eax, 32, \byte
+    within_rest %ebx, 32, \byte
+    compare_block 0, %ymm9, \is_z
     vpcmpeqb %ymm15, %ymm9, %ymm9
     vpmovmskb %ymm9, %r10d
+    testl %r10d, %r10d
+    jnz \found
+    addq $32, %rax
+    addq $32, %rbx
+    subq $32, %rbp
+    jbe \all
     .endm
 
 /* memcmp may look at all bytes, and some look ahead: what lies up to COMPARE_AHEAD bytes behind the
@@ -502,22 +560,31 @@ tb_libcall_fault:
     vpxor %xmm15, %xmm15, %xmm15
     testq %rbp, %rbp
     jz .Lequal\@
+    compare_step \is_z, .Lbyte\@, .Lfound\@, .Lall\@
+    compare_step \is_z, .Lbyte\@, .Lfound\@, .Lall\@
 .Lblock\@:
-    movl %eax, %r10d
-    andl $PAGE - 1, %r10d
-    cmpl $PAGE - 32, %r10d
-    ja .Lbyte\@
-    movl %ebx, %r10d
-    andl $PAGE - 1, %r10d
-    cmpl $PAGE - 32, %r10d
-    ja .Lbyte\@
-    differences \is_z
-    testl %r10d, %r10d
-    jnz .Lfound\@
-    addq $32, %rax
-    addq $32, %rbx
-    subq $32, %rbp
-    ja .Lblock\@
+    cmpq $128, %rbp
+    jb .Lone\@
+    within_rest %eax, 128, .Lone\@
+    within_rest %ebx, 128, .Lone\@
+    compare_block 0, %ymm9, \is_z
+    compare_block 32, %ymm10, \is_z
+    compare_block 64, %ymm11, \is_z
+    compare_block 96, %ymm12, \is_z
+    vpminub %ymm9, %ymm10, %ymm10
+    vpminub %ymm11, %ymm12, %ymm12
+    vpminub %ymm10, %ymm12, %ymm12
+    vpcmpeqb %ymm15, %ymm12, %ymm12
+    vptest %ymm12, %ymm12
+    jnz .Lone\@
+    subq $-128, %rax
+    subq $-128, %rbx
+    addq $-128, %rbp
+    jnz .Lblock\@
+    jmp .Lall\@
+.Lone\@:
+    compare_step \is_z, .Lbyte\@, .Lfound\@, .Lall\@
+    jmp .Lblock\@
 .Lall\@:
     vmovq %xmm13, %r10
     cmpq $SCAN_MAX, %r10
