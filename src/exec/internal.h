@@ -224,6 +224,9 @@ struct ir_block *libcalls_translate(struct exec *exec, struct arena *arena, uint
 /* The block has been translated: when it calls a function of which it expects more than the calling
  * convention says, that one's own code is to be run from now on. Lock held. */
 void libcalls_check_call(struct exec *exec, struct arena *arena, const struct ir_block *block);
+/* Does at once what the block calls at its end, when that is known: gives the function's pc, else 0.
+ * What is made of the block must go with the function (tb_cover). Lock held. */
+uint64_t libcalls_inline(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* Is there such a block? Lock held. */
 bool libcalls_has(struct exec *exec, uint64_t pc);
 /* Memory in the range changes: forgets the functions that have code or constants there, and drops what

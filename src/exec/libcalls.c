@@ -157,6 +157,22 @@ static bool is_relied_on_by_callers(struct exec *exec, struct arena *arena, cons
     return false;
 }
 
+/* Callers in tier 1 are translated again when they run next, with the libcall in them. */
+static void drop_callers(struct exec *exec, struct arena *arena, const struct tb *tb)
+{
+    for (struct tb_link *link = tb->incoming; link; link = link->next_incoming) {
+        const uint8_t *site = exec->cache->memory->x_base + link->site;
+        const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
+        if (!code || code->is_dropped || code->tb->tier != TB_TIER_1 || code->tb->pc & 1)
+            continue;
+        const struct ir_block *block = block_at(exec, arena, code->tb->pc);
+        const struct ir_insn *last = &block->insns[block->length - 1];
+        if (last->op == IR_exit_direct && last->c == IR_BRANCH_CALL && last->imm == tb->pc)
+            tb_drop(exec->cache, code->tb);
+    }
+    exec->cache->generation++;
+}
+
 void libcalls_check_call(struct exec *exec, struct arena *arena, const struct ir_block *block)
 {
     const struct ir_insn *last = &block->insns[block->length - 1];
@@ -195,6 +211,8 @@ bool libcalls_look(struct exec *exec, struct arena *arena, uint64_t pc, uint64_t
     else
         record->libcall = (struct libcall){.page_count = 1, .page = {pc >> LIBCALL_PAGE_LOG2}};
     exec->libcall_count += is_known;
+    if (is_known && tb && routines_can_watch(exec)) /* else nothing has run yet */
+        drop_callers(exec, arena, tb);
     exec->libcall_look_ns += exec_time_ns() - start_ns;
     return is_known;
 }
@@ -209,6 +227,17 @@ struct ir_block *libcalls_translate(struct exec *exec, struct arena *arena, uint
     for (unsigned i = 0; i < libcall->page_count; i++) /* unwatched by what did not change it */
         space_watch(exec->config.space, libcall->page[i] << LIBCALL_PAGE_LOG2, 1);
     return libcall_block(arena, libcall, &abi, pc, mode);
+}
+
+uint64_t libcalls_inline(struct exec *exec, struct arena *arena, struct ir_block *block)
+{
+    const struct ir_insn *last = &block->insns[block->length - 1];
+    uint64_t callee_pc = last->imm;
+    if (last->op != IR_exit_direct || last->c != IR_BRANCH_CALL || !libcalls_has(exec, callee_pc))
+        return 0;
+    struct libcall_abi abi = abi_of(exec->config.isa);
+    const struct libcall *libcall = &record_of(exec, callee_pc)->libcall;
+    return libcall_inline(arena, libcall, &abi, callee_pc, block) ? callee_pc : 0;
 }
 
 static bool lies_in(const struct libcall *libcall, uint64_t addr, uint64_t size_bytes)

@@ -195,9 +195,10 @@ static void expect_successors(const struct exec *exec, const struct ir_block *bl
         tb_expect(exec->cache, last[-1].imm);
 }
 
-/* Translates for a TB in tier 0 or 1, with the dumps that were asked for. */
+/* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of the
+ * function that is done in the block, or 0. */
 static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, struct tb *tb,
-                                          enum tb_tier level)
+                                          enum tb_tier level, uint64_t *ret_inlined_pc)
 {
     uint64_t pc = tb->pc;
     uint64_t ticks = begin_stage(exec);
@@ -209,6 +210,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
         routines_watch(exec, arena, tb, block);
     else
         routines_apply(exec, arena, block);
+    *ret_inlined_pc = level == TB_TIER_1 ? libcalls_inline(exec, arena, block) : 0;
     end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
         FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, pc, block->guest_size_bytes);
@@ -307,7 +309,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     struct exec *exec = thread->exec;
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     arena_reset(&thread->arena);
-    struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level);
+    uint64_t inlined_pc;
+    struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level, &inlined_pc);
     enum status status = notice_flags(exec, block, err);
     if (status != STATUS_OK)
         return status;
@@ -333,6 +336,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     if (status != STATUS_OK)
         return status;
     mark_callee(exec, block);
+    if (inlined_pc)
+        tb_cover(exec->cache, tb_code_of(tb, level), inlined_pc, 1);
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;
     stats->guest_insns += block->guest_length;

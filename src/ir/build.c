@@ -20,6 +20,11 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
         .guest_pc = guest_pc,
         .mode = mode,
     };
+    ir_builder_resume(builder, arena, block);
+}
+
+void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct ir_block *block)
+{
     builder->block = block;
     builder->arena = arena;
     builder->failed = false;

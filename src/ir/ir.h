@@ -174,6 +174,8 @@ struct ir_builder {
 /* Begins an empty block at guest_pc in the arena. */
 void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t guest_pc,
                       uint32_t mode);
+/* Goes on with a block, whose constants are not shared with what is emitted now. */
+void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct ir_block *block);
 ir_ref ir_emit_full(struct ir_builder *builder, struct ir_insn insn); /* when there is no room */
 static inline ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn)
 {

@@ -156,21 +156,42 @@ static ir_ref emit_function(struct emitter *e)
     return result;
 }
 
+/* Arguments from registers, the libcall, the result to its register. */
+static void emit_call(struct emitter *e, const struct libcall *libcall,
+                      const struct libcall_abi *abi)
+{
+    e->a = ir_get_reg(&e->builder, IR_I64, abi->argument[0]);
+    e->b = ir_get_reg(&e->builder, IR_I64, abi->argument[1]);
+    e->c = ir_get_reg(&e->builder, IR_I64, abi->argument[2]);
+    for (unsigned i = 0; i < libcall->variable_count; i++)
+        leave_if_changed(e, &libcall->variable[i]);
+    ir_set_reg(&e->builder, abi->argument[0], emit_function(e));
+}
+
 struct ir_block *libcall_block(struct arena *arena, const struct libcall *libcall,
                                const struct libcall_abi *abi, uint64_t pc, uint32_t mode)
 {
     struct emitter e = {.kind = &libcall_kinds[libcall->kind], .own_pc = pc + 1};
     ir_builder_begin(&e.builder, arena, pc, mode);
-    e.a = ir_get_reg(&e.builder, IR_I64, abi->argument[0]);
-    e.b = ir_get_reg(&e.builder, IR_I64, abi->argument[1]);
-    e.c = ir_get_reg(&e.builder, IR_I64, abi->argument[2]);
-    for (unsigned i = 0; i < libcall->variable_count; i++)
-        leave_if_changed(&e, &libcall->variable[i]);
-    ir_ref result = emit_function(&e);
-    ir_set_reg(&e.builder, abi->argument[0], result);
+    emit_call(&e, libcall, abi);
     ir_ref link = ir_get_reg(&e.builder, IR_I64, abi->link);
     ir_ref to = binary(&e, IR_and, link, constant(&e, ~UINT64_C(1)));
     ir_emit3(&e.builder, IR_exit_indirect, IR_VOID, to, IR_NONE, IR_BRANCH_RETURN, 0);
     e.builder.block->guest_size_bytes = libcall->size_bytes;
     return e.builder.block;
+}
+
+/* Variables are left to the function's own block: a fault there would have the wrong pc here. */
+bool libcall_inline(struct arena *arena, const struct libcall *libcall,
+                    const struct libcall_abi *abi, uint64_t callee_pc, struct ir_block *block)
+{
+    uint64_t return_pc = block->guest_pc + block->guest_size_bytes;
+    struct emitter e = {.kind = &libcall_kinds[libcall->kind], .own_pc = callee_pc + 1};
+    if (libcall->variable_count || return_pc & 1)
+        return false;
+    ir_builder_resume(&e.builder, arena, block);
+    block->length--; /* the call */
+    emit_call(&e, libcall, abi);
+    ir_emit3(&e.builder, IR_exit_direct, IR_VOID, IR_NONE, IR_NONE, IR_BRANCH_JUMP, return_pc);
+    return true;
 }

@@ -59,6 +59,11 @@ bool libcall_recognise(struct arena *arena, const struct libcall_code *code,
 struct ir_block *libcall_block(struct arena *arena, const struct libcall *libcall,
                                const struct libcall_abi *abi, uint64_t pc, uint32_t mode);
 
+/* Puts the libcall in place of the call of the function at callee_pc that the block ends with; false,
+ * and nothing, when it cannot be there. What is not done is still called, at callee_pc + 1. */
+bool libcall_inline(struct arena *arena, const struct libcall *libcall,
+                    const struct libcall_abi *abi, uint64_t callee_pc, struct ir_block *block);
+
 /* Name of the C library's function like it. */
 const char *libcall_name(const struct libcall *libcall);
 
