@@ -177,8 +177,8 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
     return LLVMBuildCall2(lower->builder, lower->type.helper, helper, args, ARRAY_LENGTH(args), "");
 }
 
-/* As tier 1 calls them, but for c; so other values stay in their registers. The upper halves of vector
- * registers are lost. */
+/* As tier 1 calls them, but for c; so other values stay in their registers. The upper halves of
+ * vector registers are lost. */
 LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVMValueRef a,
                            LLVMValueRef b, LLVMValueRef c)
 {

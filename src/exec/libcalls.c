@@ -1,8 +1,8 @@
 /* Where library calls come in: functions that are called often are looked at (src/opt/libcall.h).
  *
  * What is known of a function is kept by its pc. Its block then stands for the function at every
- * call, in tier 1 and in regions; the function's own code is the translation under pc + 1. All
- * pages that its code and constants lie in are watched: when one changes, function and blocks go. */
+ * call, in tier 1 and in regions; the function's own code is the translation under pc + 1. All pages
+ * that its code and constants lie in are watched: when one changes, function and blocks go. */
 #include "src/exec/internal.h"
 
 #include "src/opt/opt.h"
@@ -53,9 +53,9 @@ static struct ir_block *block_at(void *context, struct arena *arena, uint64_t pc
 {
     struct exec *exec = context;
     struct guest_limits limits = {.max_guest_insns = MAX_BLOCK_INSNS};
-    return opt_run(arena, exec->config.isa->translate(arena, translate_fetch, exec->config.space, pc,
-                                                      0, &limits),
-                   OPT_ALL);
+    const struct ir_block *block = exec->config.isa->translate(
+        arena, translate_fetch, exec->config.space, pc, 0, &limits);
+    return opt_run(arena, block, OPT_ALL);
 }
 
 /* Constants lie where the guest does not write as it goes. Their page is watched before it is read,

@@ -195,8 +195,8 @@ static void expect_successors(const struct exec *exec, const struct ir_block *bl
         tb_expect(exec->cache, last[-1].imm);
 }
 
-/* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of the
- * function that is done in the block, or 0. */
+/* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of
+ * the function that is done in the block, or 0. */
 static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, struct tb *tb,
                                           enum tb_tier level, uint64_t *ret_inlined_pc)
 {

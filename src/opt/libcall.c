@@ -10,7 +10,7 @@
 static bool is_kind(const struct libcall_abi *abi, uint64_t pc, struct sandbox *sandbox,
                     const struct libcall_kind *kind, uint8_t *want)
 {
-    /* Coverage and what is read are of this kind's trials; blocks and what is noted of them stay. */
+    /* Coverage and what is read are of this kind's trials; blocks stay. */
     sandbox_forget_branches(sandbox);
     sandbox->constant_count = sandbox->variable_count = 0;
     struct trial trial = {

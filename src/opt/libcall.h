@@ -1,9 +1,9 @@
 /* Library calls: functions that do what memmove, memset, strlen, strcmp and their like do.
  *
- * A function is known by what it does. Its code is run in a sandbox of synthetic memory, over lengths,
- * alignments, overlaps and contents that take every branch of it both ways; it must give the very
- * result, write what is to be written and nothing else, read nothing it need not, and keep what the
- * calling convention says. Then a libcall (enum ir_libcall) stands for the whole function; what it
+ * A function is known by what it does. Its code is run in a sandbox of synthetic memory, over
+ * lengths, alignments, overlaps and contents that take every branch of it both ways; it must give
+ * the very result, write what is to be written and nothing else, read nothing it need not, and keep
+ * what the calling convention says. Then a libcall (enum ir_libcall) stands for the whole function; what it
  * does not do at once is left to the function's own code, which is the translation under the
  * entry's pc + 1. docs/routines.md tells the rest. */
 #ifndef TIERCEL_OPT_LIBCALL_H
@@ -59,8 +59,8 @@ bool libcall_recognise(struct arena *arena, const struct libcall_code *code,
 struct ir_block *libcall_block(struct arena *arena, const struct libcall *libcall,
                                const struct libcall_abi *abi, uint64_t pc, uint32_t mode);
 
-/* Puts the libcall in place of the call of the function at callee_pc that the block ends with; false,
- * and nothing, when it cannot be there. What is not done is still called, at callee_pc + 1. */
+/* Puts the libcall in place of the call of the function at callee_pc that the block ends with;
+ * false, and nothing, when it cannot be there. What is not done is still called, at callee_pc + 1. */
 bool libcall_inline(struct arena *arena, const struct libcall *libcall,
                     const struct libcall_abi *abi, uint64_t callee_pc, struct ir_block *block);
 

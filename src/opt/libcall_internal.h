@@ -74,10 +74,11 @@ struct sandbox {
 /* Runs the code at pc until it goes to return_pc, for at most `steps` IR instructions. */
 enum sandbox_end sandbox_run(struct sandbox *sandbox, uint64_t pc, uint32_t steps);
 
-/* Have all branches that were met gone both ways since they were forgotten? A few need not have, that
- * ask a question which compilers leave although it has one answer only: is this byte zero where one
- * must be, are these two different that were found to be, is there anything to do, is the stack as
- * it was. Never one that asks for a certain value: such a question has an answer that was not tried. */
+/* Have all branches that were met gone both ways since they were forgotten? A few need not have,
+ * that ask a question which compilers leave although it has one answer only: is this byte zero where
+ * one must be, are these two different that were found to be, is there anything to do, is the stack
+ * as it was. Never one that asks for a certain value: such a question has an answer that was not
+ * tried. */
 bool sandbox_is_covered(const struct sandbox *sandbox);
 void sandbox_forget_branches(struct sandbox *sandbox);
 

@@ -92,7 +92,8 @@ static void lay_out_string(struct trial *trial, enum sandbox_place place, uint64
                            uint64_t length)
 {
     lay_out(trial, place, addr, length + 1);
-    for (uint64_t at = trial->sandbox->area[place].start; at < trial->sandbox->area[place].end; at++) {
+    const struct sandbox_area *area = &trial->sandbox->area[place];
+    for (uint64_t at = area->start; at < area->end; at++) {
         uint8_t byte = odd_byte(trial);
         bool is_inside = at - addr < length;
         *byte_of(trial, place, at) = at == addr + length ? 0 : is_inside && !byte ? 0x80 : byte;
@@ -180,6 +181,11 @@ static uint64_t next_length(uint64_t length)
 
 enum { MOST_BYTES = 330 };
 
+static unsigned low_bits(struct trial *trial)
+{
+    return (unsigned)below(trial, 8);
+}
+
 static void set_arguments(struct trial *trial, uint64_t a, uint64_t b, uint64_t c)
 {
     trial->argument[0] = a;
@@ -221,12 +227,12 @@ static bool moves_over(struct trial *trial, uint64_t length, unsigned low, int64
     return trial_run(trial, (uint32_t)length);
 }
 
-/* No length up to what is done at once is cut short: 2^k + 5 bytes keep it at work, copying right. */
+/* No length up to what is done at once is cut short: 2^k + 5 bytes keep it copying, and right. */
 static bool moves_on(struct trial *trial, unsigned bits)
 {
     enum { PART = 4096 };
-    uint64_t a = choose_place(trial, AREA_A, (unsigned)below(trial, 8));
-    uint64_t b = choose_place(trial, AREA_B, (unsigned)below(trial, 8));
+    uint64_t a = choose_place(trial, AREA_A, low_bits(trial));
+    uint64_t b = choose_place(trial, AREA_B, low_bits(trial));
     lay_out(trial, AREA_A, a, PART);
     lay_out(trial, AREA_B, b, PART);
     allow_writes(trial, a, PART);
@@ -244,14 +250,14 @@ static bool is_move_apart(struct trial *trial)
 {
     FOR_LENGTHS(length, MOST_BYTES)
         for (unsigned i = 0; i < 3; i++)
-            if (!moves_apart(trial, length, (unsigned)below(trial, 8), i ? (unsigned)below(trial, 8) : 0))
+            if (!moves_apart(trial, length, low_bits(trial), i ? low_bits(trial) : 0))
                 return false;
-    for (unsigned low = 0; low < 64; low++) /* all alignments; then equal ones, of which some unroll */
+    for (unsigned low = 0; low < 64; low++) /* all alignments; then equal ones, some unroll */
         if (!moves_apart(trial, 16 + below(trial, 100), low / 8, low % 8) ||
             !moves_apart(trial, 40 + low, low % 8, low % 8))
             return false;
     for (unsigned bits = 9; bits < 12; bits++)
-        if (!moves_apart(trial, (UINT64_C(1) << bits) + 5, (unsigned)below(trial, 8), (unsigned)below(trial, 8)))
+        if (!moves_apart(trial, (UINT64_C(1) << bits) + 5, low_bits(trial), low_bits(trial)))
             return false;
     for (unsigned bits = 12; bits <= LONGEST_MOVE_LOG2; bits++)
         if (!moves_on(trial, bits))
@@ -266,7 +272,7 @@ static bool is_move(struct trial *trial)
     FOR_LENGTHS(length, MOST_BYTES)
         for (unsigned i = 0; i < 6; i++) {
             int64_t distance = (int64_t)(i < 2 ? below(trial, 17) : below(trial, length + 9));
-            if (!moves_over(trial, length, (unsigned)below(trial, 8), i & 1 ? distance : -distance))
+            if (!moves_over(trial, length, low_bits(trial), i & 1 ? distance : -distance))
                 return false;
         }
     for (unsigned low = 0; low < 64; low++)
@@ -292,8 +298,8 @@ static bool is_string_copy(struct trial *trial)
 {
     FOR_LENGTHS(length, MOST_BYTES)
         for (unsigned i = 0; i < 3; i++)
-            if (!copies_string(trial, length, (unsigned)below(trial, 8),
-                               i ? (unsigned)below(trial, 8) : 0))
+            if (!copies_string(trial, length, low_bits(trial),
+                               i ? low_bits(trial) : 0))
                 return false;
     for (unsigned low = 0; low < 64; low++)
         if (!copies_string(trial, 16 + below(trial, 100), low / 8, low % 8) ||
@@ -320,7 +326,7 @@ static bool fills(struct trial *trial, uint64_t length, unsigned low)
 static bool fills_on(struct trial *trial, unsigned bits)
 {
     enum { PART = 4096 };
-    uint64_t a = choose_place(trial, AREA_A, (unsigned)below(trial, 8));
+    uint64_t a = choose_place(trial, AREA_A, low_bits(trial));
     uint8_t byte = odd_byte(trial);
     lay_out(trial, AREA_A, a, PART);
     lay_out(trial, AREA_B, 0, 0);
@@ -339,10 +345,10 @@ static bool is_set(struct trial *trial)
 {
     FOR_LENGTHS(length, MOST_BYTES)
         for (unsigned i = 0; i < 4; i++)
-            if (!fills(trial, length, i ? (unsigned)below(trial, 8) : 0))
+            if (!fills(trial, length, i ? low_bits(trial) : 0))
                 return false;
     for (unsigned bits = 9; bits < 12; bits++)
-        if (!fills(trial, (UINT64_C(1) << bits) + 5, (unsigned)below(trial, 8)))
+        if (!fills(trial, (UINT64_C(1) << bits) + 5, low_bits(trial)))
             return false;
     for (unsigned bits = 12; bits <= LONGEST_MOVE_LOG2; bits++)
         if (!fills_on(trial, bits))
@@ -363,7 +369,8 @@ static bool measures(struct trial *trial, uint64_t length, unsigned low, uint64_
     }
     lay_out(trial, AREA_B, 0, 0);
     wanted(trial, a);
-    set_arguments(trial, a, trial->kind->is_unbounded ? no_argument(trial) : most, no_argument(trial));
+    set_arguments(trial, a, trial->kind->is_unbounded ? no_argument(trial) : most,
+                  no_argument(trial));
     trial->result = least;
     return trial_run(trial, (uint32_t)least);
 }
@@ -386,7 +393,8 @@ static bool is_bounded_length(struct trial *trial)
                 !measures(trial, length, low, below(trial, length + 1)))
                 return false;
     for (unsigned bits = 10; bits < 64; bits++)
-        if (!measures(trial, 20 + below(trial, 20), bits % 8, (UINT64_C(1) << bits) + below(trial, 3)))
+        if (!measures(trial, 20 + below(trial, 20), bits % 8,
+                      (UINT64_C(1) << bits) + below(trial, 3)))
             return false;
     return measures(trial, LONGEST_SCAN, 5, UINT64_MAX) && measures(trial, 4, 1, UINT64_MAX) &&
            measures(trial, LONGEST_SCAN, 5, LONGEST_SCAN - 10);
@@ -394,8 +402,8 @@ static bool is_bounded_length(struct trial *trial)
 
 /* ---- comparisons ---- */
 
-/* Two texts of `length` bytes that are equal up to `same` and differ there; the strings, NUL and all,
- * when same is length. */
+/* Two texts of `length` bytes that are equal up to `same` and differ there; the strings, NUL and
+ * all, when same is length. */
 struct pair {
     uint64_t length, same, most;
     unsigned low_a, low_b;
@@ -471,8 +479,8 @@ static bool is_comparison(struct trial *trial)
 {
     FOR_LENGTHS(same, MOST_BYTES)
         for (unsigned i = 0; i < 8; i++) {
-            unsigned low_a = (unsigned)below(trial, 8);
-            unsigned low_b = i & 1 ? low_a : (unsigned)below(trial, 8);
+            unsigned low_a = low_bits(trial);
+            unsigned low_b = i & 1 ? low_a : low_bits(trial);
             struct pair pair = make_pair(trial, same, low_a, low_b);
             if (!compares(trial, &pair) ||
                 (!trial->kind->is_unbounded && !compares_bounded(trial, pair)))
@@ -539,7 +547,9 @@ static bool seeks_in_string(struct trial *trial, uint64_t length, uint64_t place
     for (uint64_t at = a; at < a + length; at++) {
         uint8_t *here = byte_of(trial, AREA_A, at);
         uint8_t other = byte ^ (uint8_t)(1u << below(trial, 8));
-        *here = *here == byte || !below(trial, 4) ? (other ? other : (byte == 0x55 ? 0xaa : 0x55)) : *here;
+        if (!other)
+            other = byte == 0x55 ? 0xaa : 0x55;
+        *here = *here == byte || !below(trial, 4) ? other : *here;
     }
     if (place < length)
         *byte_of(trial, AREA_A, a + place) = byte;

@@ -91,8 +91,8 @@ static const struct ir_insn *value_asked(const struct ir_block *ir, ir_ref condi
     return insn;
 }
 
-/* What the block's condition asks: is something zero, is something on the stack as it was, or are two
- * values the same (sides). */
+/* What the block's condition asks: is something zero, is something on the stack as it was, or are
+ * two values the same (sides). */
 static void classify(const struct sandbox *sandbox, struct sandbox_block *block, ir_ref condition)
 {
     const struct ir_block *ir = block->ir;
@@ -181,7 +181,7 @@ static const struct sandbox_block *block_at(struct sandbox *sandbox, uint64_t pc
 
 /* ---- memory ---- */
 
-/* The bytes of [addr, addr + size) if they lie in an area, and may be written when they are to be. */
+/* The bytes of [addr, addr + size) if they lie in an area, and may be written if they are to be. */
 static uint8_t *bytes_at(struct sandbox *sandbox, uint64_t addr, unsigned size_bytes, bool is_write)
 {
     for (unsigned i = 0; i < AREA_COUNT; i++) {
@@ -203,7 +203,9 @@ static bool load(struct sandbox *sandbox, const struct ir_insn *insn, uint64_t *
         memcpy(&value, bytes, size_bytes);
     else if (!read_guest(sandbox, addr, size_bytes, &value))
         return false;
-    *ret_value = ir_memop_is_signed(insn->c) ? (uint64_t)bits_sign_extend(value, 8 * size_bytes) : value;
+    if (ir_memop_is_signed(insn->c))
+        value = (uint64_t)bits_sign_extend(value, 8 * size_bytes);
+    *ret_value = value;
     return true;
 }
 

@@ -2,10 +2,10 @@
  *
  * tb_quick_NAME is called by tier 1, with a, b, c in RAX, RBX, RBP; it may change those, R10 and
  * XMM8-15 only, and finds the vcpu in R12 and the memory base in R13. tb_region_NAME is the same for
- * tier 2, with c in R11, which changes in place of RBP; tb_libcall_NAME as a vcpu_helper. A fault anywhere in here goes on at tb_libcall_fault, which returns
- * IR_NOT_DONE; so quick functions use no stack, and nothing is written before it is certain that
- * all can be written, save where writing half does no harm: a destination within one page faults
- * at the first store or not at all, others are probed. They need AVX2 and BMI2. */
+ * tier 2, with c in R11, which changes in place of RBP; tb_libcall_NAME as a vcpu_helper. A fault
+ * anywhere in here goes on at tb_libcall_fault, which returns IR_NOT_DONE; so quick functions use no
+ * stack, and nothing is written before it is certain that all can be written: a destination within
+ * one page faults at the first store or not at all, others are probed. They need AVX2 and BMI2. */
 #include "src/tb/abi_offsets.h"
 
 #define PAGE 4096
@@ -371,8 +371,8 @@ tb_libcall_fault:
 
 /* ---- what is looked at: aligned blocks of 32 bytes, which no page's end divides ---- */
 
-/* EBX := the bytes of the block at R10 that are the one in YMM8, as bits; with `any` in place of `mask`
- * the zero flag := none of 128 bytes is. */
+/* EBX := the bytes of the block at R10 that are the one in YMM8, as bits; with `any` in place of
+ * `mask` the zero flag := none of 128 bytes is. */
     .macro equal_to_one what
     vpcmpeqb (%r13,%r10), %ymm8, %ymm9
     .ifc \what, mask

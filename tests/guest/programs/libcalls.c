@@ -1,8 +1,8 @@
 /* Functions that tiercel takes for those of the C library, and some that only look like them.
  *
  * Each is called often with lengths, alignments, overlaps and contents of all sorts; what it returns
- * and what it leaves in memory goes into one number. With the argument "list" it prints each function's
- * address and which function of the C library it is like, "-" for none. */
+ * and what it leaves in memory goes into one number. With the argument "list" it prints each
+ * function's address and which function of the C library it is like, "-" for none. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,7 +429,8 @@ static void run(unsigned i)
 {
     char kind = functions[i].kind;
     for (unsigned k = 0; k < RUNS; k++) {
-        size_t n = draw_length(), apart = kind == 'm' && draw(2) ? 1 + draw(100) : n + 1 + draw(200);
+        size_t n = draw_length();
+        size_t apart = kind == 'm' && draw(2) ? 1 + draw(100) : n + 1 + draw(200);
         byte *a = memory + draw(8) * 1024 + draw(200), *b = a + apart;
         lay_out(a, b, n, kind);
         if (draw(2) && strchr("mbp", kind)) {
@@ -438,8 +439,9 @@ static void run(unsigned i)
             b = swap;
         }
         byte *low = a < b ? a : b;
-        uint64_t result = call(i, a, b, draw(3) ? n : draw(n + 1), (int)draw(2) ? a[draw(n + 1)] : (int)draw(1024) - 512);
-        note(result);
+        size_t some = draw(3) ? n : draw(n + 1);
+        int c = draw(2) ? a[draw(n + 1)] : (int)draw(1024) - 512;
+        note(call(i, a, b, some, c));
         for (byte *at = low; at < low + n + apart; at += 5)
             note(*at);
     }
