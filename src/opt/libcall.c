@@ -133,7 +133,7 @@ static ir_ref sign_of(struct emitter *e, ir_ref value)
 static ir_ref emit_function(struct emitter *e)
 {
     const struct libcall_kind *kind = e->kind;
-    ir_ref limit = kind->op == IR_LIBCALL_LENGTH ? e->b : e->c;
+    ir_ref limit = kind->op == IR_LIBCALL_LENGTH ? e->b : e->c; /* strnlen has two arguments */
     ir_ref c = kind->is_unbounded ? constant(e, UINT64_MAX) : limit, length = c;
     if (kind->is_string) {
         length = call(e, IR_LIBCALL_LENGTH, e->b, e->b, c);

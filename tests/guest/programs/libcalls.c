@@ -407,19 +407,20 @@ static void lay_out(byte *a, byte *b, size_t n, char kind)
 static uint64_t call(unsigned i, byte *a, byte *b, size_t n, int c)
 {
     uint64_t (*code)() = functions[i].code;
+    uint64_t none = draw(4); /* where the function has no argument */
     switch (functions[i].kind) {
     case 'f':
     case 'k':
         return code(a, c, n);
     case 's':
-        return code(a);
+        return code(a, none, none);
     case 'n':
-        return code(a, n);
+        return code(a, n, none);
     case 'i':
-        return code(a, c);
+        return code(a, c, none);
     case 'c':
     case 'y':
-        return code(a, b);
+        return code(a, b, none);
     default:
         return code(a, b, n);
     }
