@@ -4,7 +4,7 @@
  * cycle contains such a back edge, so polling on them bounds the time between polls even in
  * irreducible graphs. Guest blocks overlap, and regions are entered in the middle of loops, so
  * irreducible graphs and loops that share a header are common. For each header the innermost
- * natural loop is kept apart: its own back edges (inner) must not mix with others that come from
+ * natural loops are kept apart: their own back edges (inner) must not mix with others that come from
  * outside, or LLVM would see no loop. It is chunked when nothing in it is slow or ordered, and
  * defers register writes to its exits when it is small. */
 #include "tier2/analysis.h"
@@ -27,6 +27,7 @@ struct search {
     uint32_t *number;    /* of each node in that order */
     int32_t *dominator;  /* immediate, per node; the entry is its own */
     bool *is_member;     /* of the loop at hand */
+    bool *is_latch;      /* of the header at hand */
 };
 
 /* ---- depth-first search ---- */
@@ -119,11 +120,9 @@ static bool dominates(const struct search *search, int32_t a, int32_t b)
 
 /* ---- natural loops ---- */
 
-/* Fills is_member with the natural loop of the back edge from latch to header; its length. */
-static uint32_t gather_loop(struct search *search, int32_t header, int32_t latch)
+/* Adds to is_member, which has the header and latches, what lies between; the loop's length. */
+static uint32_t close_loop(struct search *search, int32_t header)
 {
-    memset(search->is_member, 0, search->length);
-    search->is_member[header] = search->is_member[latch] = true;
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = 0; i < search->length; i++) {
@@ -141,6 +140,14 @@ static uint32_t gather_loop(struct search *search, int32_t header, int32_t latch
     for (uint32_t i = 0; i < search->length; i++)
         length += search->is_member[i];
     return length;
+}
+
+/* Fills is_member with the natural loop of the back edge from latch to header; its length. */
+static uint32_t gather_loop(struct search *search, int32_t header, int32_t latch)
+{
+    memset(search->is_member, 0, search->length);
+    search->is_member[header] = search->is_member[latch] = true;
+    return close_loop(search, header);
 }
 
 static bool is_back_edge_to(const struct search *search, uint32_t from, uint32_t edge,
@@ -208,12 +215,51 @@ static bool is_quick_loop(const struct search *search)
     return true;
 }
 
+static bool is_latch(const struct search *search, uint32_t node, int32_t header)
+{
+    for (uint32_t j = 0; j < search->region->nodes[node].edge_count; j++)
+        if (is_back_edge_to(search, node, j, header))
+            return dominates(search, header, (int32_t)node);
+    return false;
+}
+
+static bool has_table_jump(const struct search *search)
+{
+    for (uint32_t i = 0; i < search->length; i++) {
+        const struct ir_block *block = search->region->nodes[i].block;
+        const struct ir_insn *last = &block->insns[block->length - 1];
+        if (search->is_member[i] && last->op == IR_exit_indirect && last->c == IR_BRANCH_JUMP)
+            return true;
+    }
+    return false;
+}
+
+/* A loop whose body has several ends, as a block that is skipped makes, is one loop: fills is_member
+ * with all loops of the header that have no other in them. Not so where the ends are the cases of a
+ * table jump: it is better predicted when there are several of it. */
+static void gather_branching_loop(struct search *search, int32_t header)
+{
+    memset(search->is_latch, 0, search->length);
+    search->is_latch[header] = true;
+    for (uint32_t i = 0; i < search->length; i++) {
+        if (!is_latch(search, i, header))
+            continue;
+        gather_loop(search, header, (int32_t)i);
+        search->is_latch[i] = innermost_length(search, header) != UINT32_MAX;
+    }
+    memcpy(search->is_member, search->is_latch, search->length);
+    close_loop(search, header);
+}
+
 static void examine_header(struct search *search, int32_t header, bool is_polling_chunked)
 {
     int32_t latch = innermost_latch(search, header);
     if (latch == REGION_NO_NODE)
         return;
     search->nodes[header].is_single = gather_loop(search, header, latch) == 1;
+    if (!search->nodes[header].is_single && innermost_length(search, header) != UINT32_MAX &&
+        !has_table_jump(search))
+        gather_branching_loop(search, header);
     for (uint32_t i = 0; i < search->length; i++)
         for (uint32_t j = 0; j < search->region->nodes[i].edge_count; j++)
             if (search->is_member[i] && is_back_edge_to(search, i, j, header))
@@ -242,6 +288,7 @@ void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
         .number = arena_zalloc(arena, length * sizeof(uint32_t)),
         .dominator = arena_alloc(arena, length * sizeof(int32_t)),
         .is_member = arena_alloc(arena, length * sizeof(bool)),
+        .is_latch = arena_alloc(arena, length * sizeof(bool)),
     };
     for (uint32_t i = 0; i < length; i++)
         nodes[i].deferring = REGION_NO_NODE;
