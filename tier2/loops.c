@@ -225,12 +225,9 @@ static bool is_latch(const struct search *search, uint32_t node, int32_t header)
 
 static bool has_table_jump(const struct search *search)
 {
-    for (uint32_t i = 0; i < search->length; i++) {
-        const struct ir_block *block = search->region->nodes[i].block;
-        const struct ir_insn *last = &block->insns[block->length - 1];
-        if (search->is_member[i] && last->op == IR_exit_indirect && last->c == IR_BRANCH_JUMP)
+    for (uint32_t i = 0; i < search->length; i++)
+        if (search->is_member[i] && ir_is_table_jump(search->region->nodes[i].block))
             return true;
-    }
     return false;
 }
 

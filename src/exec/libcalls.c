@@ -137,8 +137,7 @@ static bool is_relied_on(struct exec *exec, struct arena *arena, uint64_t pc, ui
 static bool is_relied_on_by(struct exec *exec, struct arena *arena, const struct ir_block *block,
                             uint64_t callee_pc, uint64_t changed)
 {
-    const struct ir_insn *last = &block->insns[block->length - 1];
-    return last->op == IR_exit_direct && last->c == IR_BRANCH_CALL && last->imm == callee_pc &&
+    return ir_called_pc(block) == callee_pc &&
            is_relied_on(exec, arena, block->guest_pc + block->guest_size_bytes, changed);
 }
 
@@ -165,9 +164,7 @@ static void drop_callers(struct exec *exec, struct arena *arena, const struct tb
         const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
         if (!code || code->is_dropped || code->tb->tier != TB_TIER_1 || code->tb->pc & 1)
             continue;
-        const struct ir_block *block = block_at(exec, arena, code->tb->pc);
-        const struct ir_insn *last = &block->insns[block->length - 1];
-        if (last->op == IR_exit_direct && last->c == IR_BRANCH_CALL && last->imm == tb->pc)
+        if (ir_called_pc(block_at(exec, arena, code->tb->pc)) == tb->pc)
             tb_drop(exec->cache, code->tb);
     }
     exec->cache->generation++;
@@ -175,10 +172,10 @@ static void drop_callers(struct exec *exec, struct arena *arena, const struct tb
 
 void libcalls_check_call(struct exec *exec, struct arena *arena, const struct ir_block *block)
 {
-    const struct ir_insn *last = &block->insns[block->length - 1];
-    if (last->op != IR_exit_direct || !libcalls_has(exec, last->imm))
+    uint64_t callee_pc = ir_called_pc(block);
+    if (!libcalls_has(exec, callee_pc))
         return;
-    struct libcall_record *record = record_of(exec, last->imm);
+    struct libcall_record *record = record_of(exec, callee_pc);
     if (!is_relied_on_by(exec, arena, block, record->pc, record->libcall.changed))
         return;
     record->is_known = false;
@@ -231,9 +228,8 @@ struct ir_block *libcalls_translate(struct exec *exec, struct arena *arena, uint
 
 uint64_t libcalls_inline(struct exec *exec, struct arena *arena, struct ir_block *block)
 {
-    const struct ir_insn *last = &block->insns[block->length - 1];
-    uint64_t callee_pc = last->imm;
-    if (last->op != IR_exit_direct || last->c != IR_BRANCH_CALL || !libcalls_has(exec, callee_pc))
+    uint64_t callee_pc = ir_called_pc(block);
+    if (!libcalls_has(exec, callee_pc))
         return 0;
     struct libcall_abi abi = abi_of(exec->config.isa);
     const struct libcall *libcall = &record_of(exec, callee_pc)->libcall;

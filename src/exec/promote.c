@@ -90,12 +90,6 @@ static bool is_deferred(struct exec *exec, const struct compile_job *job)
     return true;
 }
 
-static bool is_table_jump(const struct ir_block *block)
-{
-    const struct ir_insn *last = &block->insns[block->length - 1];
-    return last->op == IR_exit_indirect && last->c == IR_BRANCH_JUMP;
-}
-
 /* The root to whose region the block is to be added as another entry, or NULL. A region that jumps
  * through tables is left alone: an interpreter's handlers, each with a dispatch of its own, are
  * better predicted than one dispatch for all. Lock held. */
@@ -121,7 +115,7 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
     for (uint32_t i = region->is_dispatching; i < region->length; i++) {
         const struct region_node *node = &region->nodes[i];
         struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
-        if (is_table_jump(node->block))
+        if (ir_is_table_jump(node->block))
             tb_profile(exec->cache, job->tier_job.tb)->is_switching = true;
         if (!tb || node->context != 0)
             continue;

@@ -187,7 +187,7 @@ static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
 /* The block's direct exits will be looked up when it is compiled. */
 static void expect_successors(const struct exec *exec, const struct ir_block *block)
 {
-    const struct ir_insn *last = &block->insns[block->length - 1];
+    const struct ir_insn *last = ir_last(block);
     if (last->op != IR_exit_direct)
         return;
     tb_expect(exec->cache, last->imm);
@@ -277,7 +277,7 @@ static enum tb_tier first_tier(const struct exec *exec)
 static void mark_callee(struct exec *exec, const struct ir_block *block)
 {
     enum { FAR_BYTES = 2048 };
-    const struct ir_insn *last = &block->insns[block->length - 1];
+    const struct ir_insn *last = ir_last(block);
     bool is_call = last->c == IR_BRANCH_CALL;
     if (last->op != IR_exit_direct ||
         (!is_call && last->imm - block->guest_pc + FAR_BYTES <= 2 * FAR_BYTES))

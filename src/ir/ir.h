@@ -109,8 +109,8 @@ static inline uint16_t ir_memop(unsigned size_log2, bool is_signed, unsigned pc_
 typedef uint16_t ir_ref; /* index of the defining instruction */
 enum { IR_NONE = 0xffff, IR_MAX_INSNS = 0xfff0 };
 
-/* Makes `count` references IR_NONE, a multiple of 8. Tables of them are set for each block: by vectors, where
- * the compiler would call memset or use a slow string instruction. */
+/* Makes `count` references IR_NONE, a multiple of 8. Tables of them are set for each block: by
+ * vectors, where the compiler would call memset or use a slow string instruction. */
 static inline void ir_set_none(ir_ref *refs, unsigned count)
 {
     typedef ir_ref vector __attribute__((vector_size(16), aligned(2), may_alias));
@@ -218,6 +218,23 @@ static inline ir_ref ir_get_reg(struct ir_builder *builder, enum ir_type type, u
 static inline void ir_set_reg(struct ir_builder *builder, unsigned reg, ir_ref value)
 {
     ir_emit3(builder, IR_set_reg, IR_VOID, value, IR_NONE, IR_NONE, reg);
+}
+
+/* ---- how a block ends ---- */
+static inline const struct ir_insn *ir_last(const struct ir_block *block)
+{
+    return &block->insns[block->length - 1];
+}
+/* By a jump through a register that is neither a call nor a return. */
+static inline bool ir_is_table_jump(const struct ir_block *block)
+{
+    return ir_last(block)->op == IR_exit_indirect && ir_last(block)->c == IR_BRANCH_JUMP;
+}
+/* The function that a direct call there goes to, or 0. */
+static inline uint64_t ir_called_pc(const struct ir_block *block)
+{
+    const struct ir_insn *last = ir_last(block);
+    return last->op == IR_exit_direct && last->c == IR_BRANCH_CALL ? last->imm : 0;
 }
 
 /* ---- the accrued floating-point flags (src/ir/flags.c) ---- */
