@@ -6,6 +6,7 @@
  * handler runs on the faulting thread, which holds no lock while in guest code. */
 #include "src/exec/internal.h"
 
+#include "src/base/bits.h"
 #include "src/ir/fp.h"
 
 #include <errno.h>
@@ -97,6 +98,24 @@ static void fault_in_region(struct exec_thread *thread, const struct tb_code *co
         leave_generated(vcpu, context);
 }
 
+/* An access of a bulk operation ends it there; a libcall is not done then. False: it is neither. */
+static bool end_operation(greg_t *registers, const char *host_pc)
+{
+    static const struct {
+        const char *start, *end, *fault;
+    } operations[] = {
+        {tb_bulk_start, tb_bulk_end, tb_bulk_fault},
+        {tb_libcall_start, tb_libcall_end, tb_libcall_fault},
+    };
+    for (unsigned i = 0; i < ARRAY_LENGTH(operations); i++) {
+        if (host_pc < operations[i].start || host_pc >= operations[i].end)
+            continue;
+        registers[REG_RIP] = (greg_t)(uintptr_t)operations[i].fault;
+        return true;
+    }
+    return false;
+}
+
 /* True when the fault was the guest's and the context has been set to go on. */
 static bool handle_guest_fault(struct exec_thread *thread, int signal, const siginfo_t *info,
                                ucontext_t *context)
@@ -111,14 +130,8 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
     if (signal == SIGSEGV && is_write && address < SPACE_SIZE && space_write_fault(space, address))
         return true;
     const char *host_pc = (const char *)(uintptr_t)registers[REG_RIP];
-    if (host_pc >= tb_bulk_start && host_pc < tb_bulk_end) { /* it ends before this access */
-        registers[REG_RIP] = (greg_t)(uintptr_t)tb_bulk_fault;
+    if (end_operation(registers, host_pc))
         return true;
-    }
-    if (host_pc >= tb_libcall_start && host_pc < tb_libcall_end) { /* it is not done */
-        registers[REG_RIP] = (greg_t)(uintptr_t)tb_libcall_fault;
-        return true;
-    }
     thread->fault = (struct guest_fault){
         .kind = signal == SIGBUS ? GUEST_FAULT_BUS : GUEST_FAULT_ACCESS,
         .address = address,

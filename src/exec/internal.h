@@ -184,7 +184,8 @@ struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_
                                  uint32_t mode);
 /* guest_fetch of all translation, with the space as context. */
 const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available_bytes);
-/* IR of the block at pc in `arena`, jumps to routines included, and the same after the configured passes. */
+/* IR of the block at pc in `arena`, jumps to routines included, and the same after the configured
+ * passes. */
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode);
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* Prints the region's nodes when dumps are on. */

@@ -165,17 +165,20 @@ static void json_tier(const struct exec *exec, const struct summary *summary, in
             stats->failed, tier + 1 < TB_TIER_COUNT ? "," : "");
 }
 
+static void json_counts(const char *key, const char *const *names, const struct bulk_count *counts,
+                        int length, FILE *out)
+{
+    fprintf(out, "  \"%s\": {", key);
+    for (int i = 0; i < length; i++)
+        fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
+                names[i], counts[i].calls, counts[i].bytes);
+    fprintf(out, "},\n");
+}
+
 static void json_routines(const struct summary *summary, FILE *out)
 {
-    fprintf(out, "  \"routines\": {");
-    for (int i = 0; i < IR_BULK_COUNT; i++)
-        fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
-                ir_bulk_name[i], summary->bulk[i].calls, summary->bulk[i].bytes);
-    fprintf(out, "},\n  \"libcalls\": {");
-    for (int i = 0; i < IR_LIBCALL_COUNT; i++)
-        fprintf(out, "%s\"%s\": {\"times\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
-                ir_libcall_name[i], summary->libcall[i].calls, summary->libcall[i].bytes);
-    fprintf(out, "},\n");
+    json_counts("routines", ir_bulk_name, summary->bulk, IR_BULK_COUNT, out);
+    json_counts("libcalls", ir_libcall_name, summary->libcall, IR_LIBCALL_COUNT, out);
 }
 
 static void json_functions(const struct exec *exec, FILE *out)

@@ -142,16 +142,19 @@ tb_fault_landing:
     .cfi_endproc
     .size tb_enter, . - tb_enter
 
-/* EAX: enum vcpu_helper_index, arguments in vcpu->helper_arg; the result in RAX. Called with RSP 8
- * modulo 16, so it is aligned at the call below. */
-    .globl tb_thunk_helper
-    .hidden tb_thunk_helper
-    .type tb_thunk_helper, @function
+/* A thunk for helpers. EAX: enum vcpu_helper_index, arguments in vcpu->helper_arg; the result in RAX.
+ * Called with RSP 8 modulo 16, so it is aligned at the call below. */
+    .macro helper_thunk name, has_floats
+    .globl \name
+    .hidden \name
+    .type \name, @function
     .balign 16
-tb_thunk_helper:
+\name:
     .cfi_startproc
     TB_PINNED(STORE_CLOBBERED)
+    .if \has_floats
     TB_PINNED_FLOAT(STORE_FLOAT)
+    .endif
     movl %eax, %eax
     movq %r12, %rdi
     movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
@@ -160,27 +163,15 @@ tb_thunk_helper:
     movq VCPU_OFFSET_HELPER_ARG + 24(%r12), %r8
     callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
     TB_PINNED(LOAD_CLOBBERED)
+    .if \has_floats
     TB_PINNED_FLOAT(LOAD_FLOAT)
+    .endif
     retq
     .cfi_endproc
-    .size tb_thunk_helper, . - tb_thunk_helper
+    .size \name, . - \name
+    .endm
 
-/* The same for the bulk operations, which leave XMM0-7 alone. */
-    .globl tb_thunk_bulk
-    .hidden tb_thunk_bulk
-    .type tb_thunk_bulk, @function
-    .balign 16
-tb_thunk_bulk:
-    .cfi_startproc
-    TB_PINNED(STORE_CLOBBERED)
-    movq %r12, %rdi
-    movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
-    movq VCPU_OFFSET_HELPER_ARG + 8(%r12), %rdx
-    movq VCPU_OFFSET_HELPER_ARG + 16(%r12), %rcx
-    callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
-    TB_PINNED(LOAD_CLOBBERED)
-    retq
-    .cfi_endproc
-    .size tb_thunk_bulk, . - tb_thunk_bulk
+    helper_thunk tb_thunk_helper, 1
+    helper_thunk tb_thunk_bulk, 0 /* the bulk operations leave XMM0-7 alone */
 
     .section .note.GNU-stack, "", @progbits

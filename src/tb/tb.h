@@ -47,6 +47,8 @@ struct tb_link {
 };
 _Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for each block");
 
+enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1: see tb_publish */
+
 /* One piece of generated code. Owner: the cache's arena, until the next flush. */
 struct tb_code {
     struct tb *tb;           /* whose entry it serves */
@@ -68,7 +70,6 @@ struct tb_code {
 
 /* What was seen of a TB that helps to form regions. Read and written under the lock. */
 enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
-enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1 */
 struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */

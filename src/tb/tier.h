@@ -7,8 +7,8 @@
 
 struct tier_options {
     bool is_counting_heat; /* tier 1 (where a TB is_watched in any case): decrement tb->heat at entry
-                              and leave by thunk_promote when it
-                              becomes negative; tier 2: the same with the region's own counter */
+                              and leave by thunk_promote when it becomes negative; tier 2: the same
+                              with the region's own counter */
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 2: innermost call-free loops poll every 256 iterations */
     bool is_polling_counted; /* tier 3: other loops count down to their next poll */
