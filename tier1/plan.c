@@ -45,14 +45,7 @@ static inline unsigned count_in(uint32_t op)
     return op >> COUNT_SHIFT;
 }
 
-/* Kinds that follow from the flags of ir_ops.def. */
-enum { P = 1, R = 2, E = 4, Q = 8, B = 16, Z = 32, PURE_FLAGS = P | R, EXIT_FLAGS = B };
-static const uint8_t op_flags[IR_OP_COUNT] = {
-#define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = (flags),
-#include "src/ir/ir_ops.def"
-#undef IR_OP
-};
-
+/* The others follow from the flags of ir_ops.def. */
 static const uint8_t own_kinds[IR_OP_COUNT] = {
     [IR_get_reg] = KIND_GET,
     [IR_set_reg] = KIND_SET,
@@ -67,12 +60,6 @@ static const uint8_t own_kinds[IR_OP_COUNT] = {
     [IR_lt_u] = KIND_FOLDED,
     [IR_ge_u] = KIND_FOLDED,
     [IR_fneg] = KIND_FOLDED,
-    [IR_load] = KIND_OBSERVES,
-    [IR_load_f32] = KIND_OBSERVES,
-    [IR_store] = KIND_OBSERVES,
-    [IR_load_reserved] = KIND_OBSERVES,
-    [IR_store_conditional] = KIND_OBSERVES,
-    [IR_amo] = KIND_OBSERVES,
 };
 
 static const uint8_t own_traits[IR_OP_COUNT] = {
@@ -102,15 +89,16 @@ static enum plan_kind kind_of(unsigned op)
         return KIND_CONST;
     if (own_kinds[op])
         return (enum plan_kind)own_kinds[op];
-    return op_flags[op] & PURE_FLAGS   ? KIND_PURE
-           : op_flags[op] & EXIT_FLAGS ? KIND_OBSERVES
-                                       : KIND_EFFECT;
+    unsigned flags = ir_op_info[op].flags;
+    return flags & (IR_EXITS | IR_ACCESSES) ? KIND_OBSERVES
+           : flags & (IR_PURE | IR_READS)   ? KIND_PURE
+                                            : KIND_EFFECT;
 }
 
 void t1_plan_init(struct t1 *t)
 {
     for (unsigned op = 0; op < IR_OP_COUNT; op++) {
-        unsigned traits = own_traits[op] | (op_flags[op] & EXIT_FLAGS ? EXITS : 0u);
+        unsigned traits = own_traits[op] | (ir_op_info[op].flags & IR_EXITS ? EXITS : 0u);
         t->op[op] = (uint32_t)kind_of(op) | traits << TRAITS_SHIFT |
                     (uint32_t)ir_op_info[op].operand_count << COUNT_SHIFT;
     }
