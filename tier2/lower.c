@@ -177,6 +177,16 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
     return LLVMBuildCall2(lower->builder, lower->type.helper, helper, args, ARRAY_LENGTH(args), "");
 }
 
+LLVMValueRef lower_entry_alloca(struct lowering *lower, LLVMTypeRef type)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
+    LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
+    LLVMValueRef place = LLVMBuildAlloca(lower->builder, type, "");
+    lower_continue_at(lower, here);
+    return place;
+}
+
 /* As tier 1 calls them, but for c; so other values stay in their registers. The upper halves of
  * vector registers are lost. */
 LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVMValueRef a,
@@ -257,9 +267,8 @@ void lower_clean(struct lowering *lower, ir_ref ref)
         return;
     lower->value_facts[ref].is_unclean = false;
     LLVMValueRef raw = value->narrow ? value->narrow : value->full;
-    bool is_plain = lower->is_plain_float || lower->is_flagless;
-    LLVMValueRef clean = is_plain ? lower_canonical_select(lower, raw)
-                                  : lower_canonical(lower, raw);
+    LLVMValueRef clean = lower_is_plain(lower) ? lower_canonical_select(lower, raw)
+                                               : lower_canonical(lower, raw);
     *value = value->narrow ? (struct value){.narrow = clean} : (struct value){.full = clean};
 }
 

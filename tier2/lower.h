@@ -159,6 +159,14 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
 LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVMValueRef a,
                            LLVMValueRef b, LLVMValueRef c);
 
+/* Memory of the function, made at its entry. */
+LLVMValueRef lower_entry_alloca(struct lowering *lower, LLVMTypeRef type);
+/* Are LLVM's own floating-point operations exact enough here? */
+static inline bool lower_is_plain(const struct lowering *lower)
+{
+    return lower->is_plain_float || lower->is_flagless;
+}
+
 /* ---- values of the current block ---- */
 LLVMValueRef lower_value(struct lowering *lower, ir_ref ref);  /* of its own type */
 /* The value with a NaN made canonical where that has not been done; kept for later uses. */

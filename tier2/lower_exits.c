@@ -124,12 +124,8 @@ static LLVMValueRef is_work_pending(struct lowering *lower)
 
 static void begin_poll_tail(struct lowering *lower)
 {
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
-    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
-    LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
-    lower->poll_pc = LLVMBuildAlloca(lower->builder, lower->type.i64, "");
+    lower->poll_pc = lower_entry_alloca(lower, lower->type.i64);
     lower->poll_tail = lower_new_block(lower, "poll_tail");
-    lower_continue_at(lower, here);
 }
 
 /* A promotion is asked for once per next_heat polls, whatever the exec loop does about it. */

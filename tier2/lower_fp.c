@@ -29,13 +29,8 @@ static LLVMValueRef constrained(struct lowering *lower, const char *name, LLVMTy
 /* A stack word for MXCSR, made once per function. */
 static LLVMValueRef scratch_word(struct lowering *lower)
 {
-    if (!lower->scratch) {
-        LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
-        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
-        LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
-        lower->scratch = LLVMBuildAlloca(lower->builder, lower->type.i32, "mxcsr");
-        lower_continue_at(lower, here);
-    }
+    if (!lower->scratch)
+        lower->scratch = lower_entry_alloca(lower, lower->type.i32);
     return lower->scratch;
 }
 
@@ -196,13 +191,9 @@ static void look_at_products(struct lowering *lower)
  * what may fault. */
 static bool shows_flags(const struct lowering *lower, const struct ir_insn *insn)
 {
-    unsigned op = insn->op;
-    if (ir_op_info[op].flags & IR_EXITS || op == IR_get_fflags || op == IR_set_fflags ||
-        op == IR_set_frm)
-        return true;
-    return lower->is_precise &&
-           (op == IR_load || op == IR_load_f32 || op == IR_store || op == IR_load_reserved ||
-            op == IR_store_conditional || op == IR_amo || op == IR_bulk);
+    unsigned op = insn->op, shown_by = IR_EXITS | (lower->is_precise ? IR_ACCESSES : 0u);
+    return ir_op_info[op].flags & shown_by || op == IR_get_fflags || op == IR_set_fflags ||
+           op == IR_set_frm;
 }
 
 void lower_settle_products(struct lowering *lower, const struct ir_insn *insn)
@@ -265,12 +256,6 @@ LLVMValueRef lower_is_nan_by_bits(struct lowering *lower, LLVMValueRef value)
     return LLVMBuildICmp(builder, LLVMIntUGT, bits, LLVMConstInt(integer, infinity, 0), "");
 }
 
-/* Are LLVM's own operations exact enough here? */
-static bool is_plain(const struct lowering *lower)
-{
-    return lower->is_plain_float || lower->is_flagless;
-}
-
 static bool rounds_as_host(const struct ir_insn *insn)
 {
     return insn->imm == IR_RM_HOST;
@@ -295,7 +280,7 @@ static void lower_binary(struct lowering *lower, const struct ir_insn *insn, con
 {
     if (!rounds_as_host(insn))
         lower_define(lower, insn, evaluate(lower, insn));
-    else if (is_plain(lower))
+    else if (lower_is_plain(lower))
         lower_define(lower, insn,
                      LLVMBuildBinOp(lower->builder, plain, lower_value(lower, insn->a),
                                     lower_value(lower, insn->b), ""));
@@ -320,7 +305,7 @@ void lower_op_fsqrt(struct lowering *lower, const struct ir_insn *insn)
 {
     if (!rounds_as_host(insn)) {
         lower_define(lower, insn, evaluate(lower, insn));
-    } else if (is_plain(lower)) {
+    } else if (lower_is_plain(lower)) {
         LLVMValueRef a = lower_value(lower, insn->a);
         lower_define(lower, insn, lower_intrinsic(lower, "llvm.sqrt", LLVMTypeOf(a), &a, 1));
     } else {
@@ -411,7 +396,7 @@ void lower_op_fmadd(struct lowering *lower, const struct ir_insn *insn)
         lower_define(lower, insn, evaluate(lower, insn));
         return;
     }
-    if (is_plain(lower)) {
+    if (lower_is_plain(lower)) {
         lower_define(lower, insn, plain_fmadd(lower, insn));
         return;
     }

@@ -151,9 +151,11 @@ LLVMValueRef lower_guard_fails(struct lowering *lower, const struct reg_facts *f
         if (facts->narrow & bit)
             fails = LLVMBuildOr(lower->builder, fails, is_not_narrow(lower, reg), "");
         if (facts->narrow & facts->arithmetic_narrow & bit)
-            fails = LLVMBuildOr(lower->builder, fails, lower_is_nan_by_bits(lower, low_half(lower, reg)), "");
+            fails = LLVMBuildOr(lower->builder, fails,
+                                lower_is_nan_by_bits(lower, low_half(lower, reg)), "");
         if (~facts->narrow & facts->arithmetic_full & bit)
-            fails = LLVMBuildOr(lower->builder, fails, lower_is_nan_by_bits(lower, load_full(lower, reg)), "");
+            fails = LLVMBuildOr(lower->builder, fails,
+                                lower_is_nan_by_bits(lower, load_full(lower, reg)), "");
     }
     return fails;
 }
@@ -253,16 +255,11 @@ void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
 
 static void begin_tail(struct lowering *lower)
 {
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(lower->builder);
-    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(lower->function);
-    LLVMPositionBuilderBefore(lower->builder, LLVMGetFirstInstruction(entry));
-    lower->tail_offset = LLVMBuildAlloca(lower->builder, lower->type.i32, "");
+    lower->tail_offset = lower_entry_alloca(lower, lower->type.i32);
     for (unsigned i = 0; i < PINNED_COUNT; i++)
         if (is_pinned_used(lower, i))
-            lower->tail_args[i] =
-                LLVMBuildAlloca(lower->builder, full_type(lower, pinned_reg[i]), "");
+            lower->tail_args[i] = lower_entry_alloca(lower, full_type(lower, pinned_reg[i]));
     lower->tail = lower_new_block(lower, "tail");
-    lower_continue_at(lower, here);
 }
 
 void lower_set_tail_args(struct lowering *lower, uint64_t live)
