@@ -1,49 +1,13 @@
 /* The bulk operations against loops over bytes: all small lengths and alignments, overlaps, and
  * ranges that end in a page which cannot be accessed. */
-#include "src/tb/abi.h"
+#include "tests/unit/byte_memory.h"
 
 #include <check.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
 
-enum { PAGE = 4096, PAGES = 12, LAST_PAGE = 8, BYTES = LAST_PAGE * PAGE };
-
-static struct vcpu *vcpu;
-static uint8_t *memory, wanted[BYTES];
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t count)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % count;
-}
-
-/* As src/exec/fault.c does it. */
-static void on_fault(int signal, siginfo_t *info, void *context)
-{
-    (void)signal, (void)info;
-    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    const char *pc = (const char *)(uintptr_t)registers[REG_RIP];
-    if (pc < tb_bulk_start || pc >= tb_bulk_end)
-        abort();
-    registers[REG_RIP] = (greg_t)(uintptr_t)tb_bulk_fault;
-}
-
-/* Pages below LAST_PAGE can be accessed, those from there on cannot. */
 static void setup(void)
 {
-    memory = mmap(NULL, PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(memory, MAP_FAILED);
-    ck_assert_int_eq(mprotect(memory, BYTES, PROT_READ | PROT_WRITE), 0);
-    vcpu = aligned_alloc(64, (sizeof *vcpu + 63) / 64 * 64);
-    vcpu_init(vcpu, memory);
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-    sigaction(SIGSEGV, &action, NULL);
+    byte_memory_create(tb_bulk_start, tb_bulk_end, tb_bulk_fault);
 }
 
 /* Few different bytes, so that runs match for a while. */

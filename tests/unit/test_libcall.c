@@ -1,50 +1,20 @@
 /* The libcalls against loops over bytes: all small lengths and alignments, overlaps, and operands that
  * end in pages which cannot be read or written. What is not done leaves memory as it was. */
-#include "src/tb/abi.h"
+#include "tests/unit/byte_memory.h"
 
 #include <check.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
-enum { PAGE = 4096, PAGES = 12, LAST_PAGE = 8, BYTES = LAST_PAGE * PAGE, SCAN_MAX = 8192 };
+enum { SCAN_MAX = 8192 };
 
-static struct vcpu *vcpu;
-static uint8_t *memory, before[BYTES], wanted[BYTES];
-static uint64_t random_state = 88172645463325252u, first_unwritable = BYTES;
+static uint8_t before[BYTES];
+static uint64_t first_unwritable = BYTES;
 static unsigned done_count, not_done_count;
 
-static uint64_t draw(uint64_t count)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % count;
-}
-
-/* As src/exec/fault.c does it. */
-static void on_fault(int signal, siginfo_t *info, void *context)
-{
-    (void)signal, (void)info;
-    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    const char *pc = (const char *)(uintptr_t)registers[REG_RIP];
-    if (pc < tb_libcall_start || pc >= tb_libcall_end)
-        abort();
-    registers[REG_RIP] = (greg_t)(uintptr_t)tb_libcall_fault;
-}
-
-/* Pages below LAST_PAGE can be accessed, those from there on cannot. */
 static void setup(void)
 {
-    memory = mmap(NULL, PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(memory, MAP_FAILED);
-    ck_assert_int_eq(mprotect(memory, BYTES, PROT_READ | PROT_WRITE), 0);
-    vcpu = aligned_alloc(64, (sizeof *vcpu + 63) / 64 * 64);
-    vcpu_init(vcpu, memory);
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-    sigaction(SIGSEGV, &action, NULL);
+    byte_memory_create(tb_libcall_start, tb_libcall_end, tb_libcall_fault);
 }
 
 static void allow_writes_below(uint64_t end)
