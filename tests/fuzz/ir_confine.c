@@ -2,6 +2,7 @@
 #include "tests/fuzz/ir_run.h"
 
 #include "src/base/bits.h"
+#include "src/tb/abi.h"
 
 enum { ADDRESS_MASK = 0xff8, ADDRESS_BASE = 4096, DISPLACEMENT_MASK = 0xfff };
 
@@ -35,9 +36,12 @@ static void confine_insn(struct confiner *confiner, const struct ir_block *block
             *operand[i] = confiner->moved[*operand[i]];
     if (info->operand[2] == 'M')
         confine_access(builder, &insn);
+    bool is_bulk = insn.op == IR_bulk || insn.op == IR_libcall;
+    if (is_bulk && tb_has_bulk())
+        reference_confine(builder, &insn);
     if (insn.op == IR_exit_indirect)
         insn.a = masked(builder, insn.a, ~UINT64_C(1));
-    if (insn.op == IR_get_counter)
+    if (insn.op == IR_get_counter || (is_bulk && !tb_has_bulk()))
         confiner->moved[index] = ir_const(builder, IR_I64, insn.imm);
     else
         confiner->moved[index] = ir_emit(builder, insn);

@@ -132,7 +132,7 @@ static struct tb *compile(const struct engine *engine, const struct ir_block *bl
 
 /* ---- running ---- */
 static struct vcpu *vcpu;
-static _Alignas(64) uint8_t memory[REFERENCE_MEMORY_BYTES];
+static _Alignas(REFERENCE_PAGE_BYTES) uint8_t memory[REFERENCE_MEMORY_BYTES];
 
 static void load_vcpu(const struct reference *start, bool is_kicked)
 {
@@ -200,6 +200,8 @@ static void run_engine(struct engine *engine, const struct ir_block *block,
         fuzz_found("%s: %s\n%s", engine->name, text, print_ir(block));
     if (engine->is_slow)
         tb_flush(engine->cache);
+    else
+        tb_drop(engine->cache, tb); /* so that the next block of this pc replaces nothing */
 }
 
 /* The block as the passes leave it, which must end as the unoptimised one did, with the same

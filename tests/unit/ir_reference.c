@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/ir/fp.h"
 #include "src/tb/abi.h"
+#include "tests/unit/byte_operations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,10 +177,12 @@ static void leave(struct run *run, uint64_t pc, uint16_t trap)
 }
 
 /* What is no pure operation; true when the block is left. */
-static bool run_effect(struct run *run, ir_ref ref, uint64_t a, uint64_t b)
+static bool run_effect(struct run *run, ir_ref ref, uint64_t a, uint64_t b, uint64_t c)
 {
     struct reference *guest = run->guest;
     const struct ir_insn *insn = run->insn;
+    const struct byte_range memory = {
+        .bytes = guest->memory, .readable = sizeof guest->memory, .writable = sizeof guest->memory};
     uint64_t *value = &run->value[ref];
     switch ((unsigned)insn->op) {
     case IR_get_reg:
@@ -199,6 +202,12 @@ static bool run_effect(struct run *run, ir_ref ref, uint64_t a, uint64_t b)
     case IR_store_conditional:
     case IR_amo:
         *value = atomic(run, a, b);
+        return false;
+    case IR_bulk:
+        *value = bulk_on_bytes(&memory, (enum ir_bulk)insn->imm, a, b, c);
+        return false;
+    case IR_libcall:
+        *value = libcall_on_bytes(&memory, (enum ir_libcall)insn->imm, a, b, c);
         return false;
     case IR_fence:
         return false;
@@ -258,7 +267,7 @@ static bool step(struct run *run, ir_ref ref)
         run->value[ref] = run_fp(insn, type_a, a, b, c);
         return false;
     }
-    return run_effect(run, ref, a, b);
+    return run_effect(run, ref, a, b, c);
 }
 
 void reference_run(struct reference *guest, const struct ir_block *block)
@@ -272,6 +281,27 @@ void reference_run(struct reference *guest, const struct ir_block *block)
         CHECK(i + 1 < block->length, "a block has no end");
     guest->mxcsr = fp_read_mxcsr() & ~2u; /* without the denormal flag, which no one reads */
     fp_write_mxcsr(host_mxcsr);
+}
+
+/* ---- operands ---- */
+
+/* value modulo a power of two, plus base */
+static ir_ref operand_in(struct ir_builder *builder, ir_ref value, uint64_t count, uint64_t base)
+{
+    ir_ref low = ir_binary(builder, IR_and, IR_I64, value, ir_const(builder, IR_I64, count - 1));
+    return ir_binary(builder, IR_add, IR_I64, low, ir_const(builder, IR_I64, base));
+}
+
+/* In different pages, so that nothing overlaps or crosses a page, which libcalls may leave undone. */
+void reference_confine(struct ir_builder *builder, struct ir_insn *insn)
+{
+    enum { BASE_A = 4096, BASE_B = 8192, STARTS = 2048, MAX_BYTES = 64 };
+    bool has_address_b = insn->op == IR_bulk ? bulk_has_address_b((enum ir_bulk)insn->imm)
+                                             : libcall_has_address_b((enum ir_libcall)insn->imm);
+    insn->a = operand_in(builder, insn->a, STARTS, BASE_A + MAX_BYTES);
+    if (has_address_b)
+        insn->b = operand_in(builder, insn->b, STARTS, BASE_B + MAX_BYTES);
+    insn->c = operand_in(builder, insn->c, MAX_BYTES, 0);
 }
 
 /* ---- random blocks ---- */
@@ -447,6 +477,17 @@ static void emit_plain(struct generator *generator, enum ir_op op)
         put(generator, ref);
 }
 
+static void emit_operation(struct generator *generator, enum ir_op op)
+{
+    unsigned kinds = op == IR_bulk ? IR_BULK_COUNT : IR_LIBCALL_COUNT;
+    struct ir_insn insn = {.op = (uint8_t)op, .type = IR_I64, .imm = draw(generator, kinds)};
+    insn.a = pick(generator, IR_I64);
+    insn.b = pick(generator, IR_I64);
+    insn.c = pick(generator, IR_I64);
+    reference_confine(&generator->builder, &insn);
+    put(generator, ir_emit(&generator->builder, insn));
+}
+
 static void emit_exit_if(struct generator *generator, enum ir_op op)
 {
     static const enum ir_op comparisons[] = {IR_eq, IR_ne, IR_lt_s, IR_ge_s, IR_lt_u, IR_ge_u};
@@ -474,6 +515,9 @@ static void emit_random(struct generator *generator)
     const struct ir_op_info *info = &ir_op_info[op];
     if (info->operand[2] == 'M') {
         emit_access(generator, op);
+    } else if (op == IR_bulk || op == IR_libcall) {
+        if (tb_has_bulk())
+            emit_operation(generator, op);
     } else if (op == IR_exit_if || op == IR_exit_trap_if) {
         if (draw(generator, 3) == 0)
             emit_exit_if(generator, op);
@@ -542,7 +586,8 @@ const char *reference_report_ops(const bool *seen, const char *tier)
     unsigned count = 0;
     for (unsigned op = 0; op < IR_OP_COUNT; op++) {
         count += seen[op];
-        if (!seen[op] && op != IR_get_counter && op != IR_bulk && op != IR_libcall)
+        bool is_bulk = op == IR_bulk || op == IR_libcall;
+        if (!seen[op] && op != IR_get_counter && (!is_bulk || tb_has_bulk()))
             missing = ir_op_info[op].name;
     }
     printf("%s: %u of %u IR operations in random blocks\n", tier, count, (unsigned)IR_OP_COUNT);

@@ -1,6 +1,7 @@
 /* The bulk operations against loops over bytes: all small lengths and alignments, overlaps, and
  * ranges that end in a page which cannot be accessed. */
 #include "tests/unit/byte_memory.h"
+#include "tests/unit/byte_operations.h"
 
 #include <check.h>
 #include <string.h>
@@ -18,50 +19,11 @@ static void fill_memory(void)
         memory[i] = (uint8_t)(draw(kinds == 2 ? 50 : 1) ? 1 : draw(kinds));
 }
 
-static bool is_one_of(uint8_t byte, uint64_t four)
-{
-    for (unsigned i = 0; i < 4; i++)
-        if (byte == (uint8_t)(four >> 8 * i))
-            return true;
-    return false;
-}
-
-/* Does byte i of the operation on `wanted`; false when it ends before it. */
-static bool step(enum ir_bulk kind, uint64_t a, uint64_t b, uint64_t i)
-{
-    uint64_t to = kind == IR_BULK_COPY_BACK ? a - 1 - i : a + i;
-    uint64_t from = kind == IR_BULK_COPY_BACK ? b - 1 - i : b + i;
-    bool has_source = kind != IR_BULK_FILL && kind != IR_BULK_FIND && kind != IR_BULK_PROBE;
-    if (to >= BYTES || (has_source && from >= BYTES))
-        return false;
-    switch (kind) {
-    case IR_BULK_COPY:
-    case IR_BULK_COPY_BACK:
-        wanted[to] = wanted[from];
-        return true;
-    case IR_BULK_FILL:
-        wanted[to] = (uint8_t)(b >> 8 * (i % 8));
-        return true;
-    case IR_BULK_FIND:
-        return !is_one_of(wanted[to], b);
-    case IR_BULK_MATCH:
-        return wanted[to] == wanted[from];
-    case IR_BULK_MATCH_Z:
-        return wanted[to] == wanted[from] && wanted[to];
-    case IR_BULK_PROBE:
-        return true;
-    case IR_BULK_COUNT:
-        break;
-    }
-    return false;
-}
-
 static void check_one(enum ir_bulk kind, uint64_t a, uint64_t b, uint64_t length)
 {
     memcpy(wanted, memory, BYTES);
-    uint64_t count = 0;
-    while (count < length && step(kind, a, b, count))
-        count++;
+    const struct byte_range range = {.bytes = wanted, .readable = BYTES, .writable = BYTES};
+    uint64_t count = bulk_on_bytes(&range, kind, a, b, length);
     struct bulk_count counted = vcpu->bulk[kind];
     uint64_t got = vcpu->helper[HELPER_BULK + kind](vcpu, a, b, length, 0);
     bool is_equal = got == count && memcmp(memory, wanted, BYTES) == 0;
@@ -79,12 +41,6 @@ static uint64_t operand_b(enum ir_bulk kind)
     return draw(2) ? 0 : draw(256) | draw(256) << 8 | draw(2) << 16 | UINT64_C(0xaa) << 24;
 }
 
-static bool has_address_b(enum ir_bulk kind)
-{
-    return kind == IR_BULK_COPY || kind == IR_BULK_COPY_BACK || kind == IR_BULK_MATCH ||
-           kind == IR_BULK_MATCH_Z;
-}
-
 START_TEST(small_lengths_and_alignments)
 {
     enum ir_bulk kind = (enum ir_bulk)_i;
@@ -92,7 +48,7 @@ START_TEST(small_lengths_and_alignments)
         fill_memory();
         for (uint64_t align = 0; align < 16; align++) {
             uint64_t a = 2 * PAGE + 512 + align;
-            uint64_t b = has_address_b(kind) ? 4 * PAGE + 512 + draw(16) : operand_b(kind);
+            uint64_t b = bulk_has_address_b(kind) ? 4 * PAGE + 512 + draw(16) : operand_b(kind);
             check_one(kind, a, b, length);
         }
     }
@@ -103,7 +59,7 @@ END_TEST
 START_TEST(overlaps)
 {
     enum ir_bulk kind = (enum ir_bulk)_i;
-    for (int64_t distance = -140; has_address_b(kind) && distance <= 140; distance++) {
+    for (int64_t distance = -140; bulk_has_address_b(kind) && distance <= 140; distance++) {
         fill_memory();
         uint64_t a = 3 * PAGE - draw(400) + draw(100);
         check_one(kind, a, a + (uint64_t)distance, draw(1000));
@@ -118,7 +74,7 @@ START_TEST(random_ranges)
         if (i % 8 == 0)
             fill_memory();
         uint64_t a = PAGE * (2 + draw(4)) + draw(200) - 100;
-        uint64_t b = has_address_b(kind) ? PAGE * (2 + draw(4)) + draw(200) - 100 : operand_b(kind);
+        uint64_t b = bulk_has_address_b(kind) ? PAGE * (2 + draw(4)) + draw(200) - 100 : operand_b(kind);
         check_one(kind, a, b, draw(draw(2) ? 2 * PAGE : 200));
     }
 }
@@ -135,12 +91,12 @@ START_TEST(ends_at_what_cannot_be_accessed)
         }
         uint64_t room = draw(draw(2) ? 300 : 6000);
         uint64_t a = BYTES - room;
-        uint64_t b = has_address_b(kind) ? PAGE + draw(100) : operand_b(kind);
+        uint64_t b = bulk_has_address_b(kind) ? PAGE + draw(100) : operand_b(kind);
         if (kind == IR_BULK_COPY_BACK) {
             a = draw(2) ? BYTES + draw(3 * PAGE) : BYTES - draw(100);
             b = 5 * PAGE + draw(PAGE);
         }
-        if (has_address_b(kind) && draw(2)) {
+        if (bulk_has_address_b(kind) && draw(2)) {
             uint64_t swap = a;
             a = b;
             b = swap;

@@ -1,6 +1,7 @@
 /* The libcalls against loops over bytes: all small lengths and alignments, overlaps, and operands that
  * end in pages which cannot be read or written. What is not done leaves memory as it was. */
 #include "tests/unit/byte_memory.h"
+#include "tests/unit/byte_operations.h"
 
 #include <check.h>
 #include <string.h>
@@ -33,54 +34,6 @@ static void fill_memory(void)
         memory[i] = (uint8_t)(draw(rarity) ? 'x' : draw(256));
 }
 
-/* What the libcall is to give and to leave in `wanted`; IR_NOT_DONE when it looks at bytes that are
- * not there. */
-static uint64_t result_of(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c)
-{
-    uint8_t byte = (uint8_t)b;
-    uint64_t i = 0;
-    switch (kind) {
-    case IR_LIBCALL_MOVE:
-        if (c && (c > BYTES || a + c > first_unwritable || b + c > BYTES))
-            return IR_NOT_DONE;
-        memmove(wanted + a, wanted + b, c);
-        return a;
-    case IR_LIBCALL_SET:
-        if (c && (c > BYTES || a + c > first_unwritable))
-            return IR_NOT_DONE;
-        memset(wanted + a, byte, c);
-        return a;
-    case IR_LIBCALL_LENGTH:
-        while (i < c && a + i < BYTES && wanted[a + i])
-            i++;
-        return i < c && a + i >= BYTES ? IR_NOT_DONE : i;
-    case IR_LIBCALL_COMPARE:
-    case IR_LIBCALL_COMPARE_Z:
-        for (; i < c; i++) {
-            if (a + i >= BYTES || b + i >= BYTES)
-                return IR_NOT_DONE;
-            if (wanted[a + i] != wanted[b + i])
-                return (uint64_t)((int64_t)wanted[a + i] - wanted[b + i]);
-            if (kind == IR_LIBCALL_COMPARE_Z && !wanted[a + i])
-                break;
-        }
-        return 0;
-    case IR_LIBCALL_SEEK:
-        while (i < c && a + i < BYTES && wanted[a + i] != byte)
-            i++;
-        return i >= c ? 0 : a + i >= BYTES ? IR_NOT_DONE : a + i;
-    case IR_LIBCALL_SEEK_Z:
-        while (a + i < BYTES && wanted[a + i] != byte && wanted[a + i])
-            i++;
-        if (a + i >= BYTES)
-            return IR_NOT_DONE;
-        return wanted[a + i] == byte || c ? a + i : 0;
-    case IR_LIBCALL_COUNT:
-        break;
-    }
-    return IR_NOT_DONE;
-}
-
 /* May it be left to the function's own code? */
 static bool may_be_left(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -108,7 +61,9 @@ static void check_one(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c)
 {
     memcpy(before, memory, BYTES);
     memcpy(wanted, memory, BYTES);
-    uint64_t result = result_of(kind, a, b, c);
+    const struct byte_range range = {
+        .bytes = wanted, .readable = BYTES, .writable = first_unwritable};
+    uint64_t result = libcall_on_bytes(&range, kind, a, b, c);
     bool is_left = result == IR_NOT_DONE || may_be_left(kind, a, b, c);
     uint64_t calls = vcpu->libcall_count[kind].calls;
     uint64_t got = vcpu->helper[HELPER_LIBCALL + kind](vcpu, a, b, c, 0);
@@ -126,14 +81,9 @@ static void check_one(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c)
                   (unsigned long)b, (unsigned long)c, (unsigned long)got, (unsigned long)result);
 }
 
-static bool has_address_b(enum ir_libcall kind)
-{
-    return kind == IR_LIBCALL_MOVE || kind == IR_LIBCALL_COMPARE || kind == IR_LIBCALL_COMPARE_Z;
-}
-
 static uint64_t operand_b(enum ir_libcall kind, uint64_t place)
 {
-    return has_address_b(kind) ? place : draw(2) ? 'x' ^ draw(2) : draw(1024);
+    return libcall_has_address_b(kind) ? place : draw(2) ? 'x' ^ draw(2) : draw(1024);
 }
 
 /* A length, or the flag of SEEK_Z. */
@@ -151,7 +101,7 @@ START_TEST(small_lengths_and_alignments)
         fill_memory();
         for (uint64_t align = 0; align < 32; align++) {
             uint64_t a = 2 * PAGE + 512 + align, b = 4 * PAGE + 512 + draw(32);
-            memcpy(memory + b, memory + a, has_address_b(kind) ? draw(length + 1) : 0);
+            memcpy(memory + b, memory + a, libcall_has_address_b(kind) ? draw(length + 1) : 0);
             memory[a + length + 1] = memory[b + length + 1] = 0;
             memory[a + length + 2] = (uint8_t)draw(256);
             bool is_ended = kind != IR_LIBCALL_SEEK;
@@ -166,7 +116,7 @@ END_TEST
 START_TEST(overlaps)
 {
     enum ir_libcall kind = (enum ir_libcall)_i;
-    for (int64_t distance = -300; has_address_b(kind) && distance <= 300; distance++) {
+    for (int64_t distance = -300; libcall_has_address_b(kind) && distance <= 300; distance++) {
         fill_memory();
         for (unsigned i = 0; i < 4; i++) {
             uint64_t a = 3 * PAGE - (i & 1 ? draw(400) : 1500) + draw(100);
@@ -184,7 +134,7 @@ START_TEST(random_ranges)
             fill_memory();
         uint64_t a = PAGE * (2 + draw(4)) + draw(200) - 100;
         uint64_t b = PAGE * (2 + draw(4)) + draw(200) - 100, length = draw(draw(2) ? 2 * PAGE : 200);
-        if (has_address_b(kind) && kind != IR_LIBCALL_MOVE && draw(2))
+        if (libcall_has_address_b(kind) && kind != IR_LIBCALL_MOVE && draw(2))
             memmove(memory + b, memory + a, draw(length + 1));
         check_one(kind, a, operand_b(kind, b), operand_c(kind, length));
     }
@@ -205,12 +155,12 @@ START_TEST(ends_at_what_cannot_be_accessed)
         uint64_t a = end - room, b = PAGE + draw(100), length = room + draw(200);
         if (draw(2))
             memory[end - 1] = 0;
-        if (has_address_b(kind) && draw(2)) {
+        if (libcall_has_address_b(kind) && draw(2)) {
             uint64_t swap = a;
             a = b;
             b = swap;
         }
-        if (has_address_b(kind) && kind != IR_LIBCALL_MOVE)
+        if (libcall_has_address_b(kind) && kind != IR_LIBCALL_MOVE)
             memcpy(memory + b, memory + a, draw(room + 1));
         if (end < BYTES && draw(2))
             allow_writes_below(end);

@@ -154,7 +154,7 @@ static void report(const struct ir_block *block, const char *what, uint64_t seed
 static void check_block(const struct ir_block *block, const struct reference *start, uint64_t seed)
 {
     static struct reference expected;
-    static _Alignas(16) uint8_t memory[REFERENCE_MEMORY_BYTES];
+    static _Alignas(REFERENCE_PAGE_BYTES) uint8_t memory[REFERENCE_MEMORY_BYTES];
     expected = *start;
     reference_run(&expected, block);
     memcpy(memory, start->memory, sizeof memory);
@@ -499,10 +499,26 @@ static void note_snapshot(const greg_t *host, const struct _libc_fpstate *floats
     fault_point_clean(point, snapshot->reg);
 }
 
+static void step_over_access(greg_t *host)
+{
+    mprotect(guarded, REFERENCE_MEMORY_BYTES, PROT_READ | PROT_WRITE);
+    host[REG_EFL] |= TRAP_FLAG;
+}
+
+static bool is_in_operation(const char *pc)
+{
+    return (pc >= tb_bulk_start && pc < tb_bulk_end) ||
+           (pc >= tb_libcall_start && pc < tb_libcall_end);
+}
+
 static void on_segv(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)info;
     greg_t *host = ((ucontext_t *)context)->uc_mcontext.gregs;
+    if (is_in_operation((const char *)host[REG_RIP])) {
+        step_over_access(host);
+        return;
+    }
     const struct tb_code *code = tb_code_at(cache, (const void *)host[REG_RIP]);
     if (!code)
         abort();
@@ -510,8 +526,7 @@ static void on_segv(int number, siginfo_t *info, void *context)
     for (uint32_t i = 0; i < code->fault_count; i++)
         if (code->faults[i].code_offset == offset) {
             note_snapshot(host, ((ucontext_t *)context)->uc_mcontext.fpregs, &code->faults[i]);
-            mprotect(guarded, REFERENCE_MEMORY_BYTES, PROT_READ | PROT_WRITE);
-            host[REG_EFL] |= TRAP_FLAG;
+            step_over_access(host);
             return;
         }
     abort();

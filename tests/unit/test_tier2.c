@@ -27,7 +27,7 @@ static struct arena arena;
 static struct tier_options options;
 static struct tier_dump dump;
 static bool is_precise, is_flagless; /* of the regions compiled from now on */
-static _Alignas(64) uint8_t guest_memory[REFERENCE_MEMORY_BYTES];
+static _Alignas(REFERENCE_PAGE_BYTES) uint8_t guest_memory[REFERENCE_MEMORY_BYTES];
 
 /* TIER2_DUMP: a set of i (IR), l (LLVM IR), a (assembly), written to stderr. */
 static bool is_dumping(char what)
