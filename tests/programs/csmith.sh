@@ -1,7 +1,7 @@
 #!/bin/sh
 # Random C programs: csmith makes them, gcc compiles each natively and for riscv64 at -O0 to -O3 with
 # one -march a level (with and without C, with and without Zba, Zbb and Zbs, in turn), and tiercel
-# must print the native checksum in every mode.
+# must print the native checksum in tiers 0, 1, 2, in auto, and with thresholds 0 or 1, in turn.
 #
 # A difference is set against qemu-riscv64: where that agrees with tiercel, the program itself is not
 # portable (a NaN's sign, for instance) and is counted as such. Programs that csmith cannot make, that
@@ -62,8 +62,7 @@ case $version in
 *'no LLVM'*) ;;
 *) modes="$modes
 --tier=2
---t1=0 --t2=0 --t3=0 --jit-threads=0
---t1=1 --t2=1 --t3=1 --jit-threads=0" ;;
+--t1=THRESHOLD --t2=THRESHOLD --t3=THRESHOLD --jit-threads=0" ;;
 esac
 
 # Options of csmith for a seed: plain programs, floating point and builtins, larger ones, deep ones.
@@ -136,7 +135,8 @@ judge_program() {
             echo u >> "$work/results"
             continue
         fi
-        echo "$modes" > "$dir/modes"
+        threshold=$((($1 / 2 + level) % 2))
+        echo "$modes" | sed "s/THRESHOLD/$threshold/g" > "$dir/modes"
         while read -r options; do
             check_mode "$1" "$level" "$march" "$options"
         done < "$dir/modes"
