@@ -205,6 +205,9 @@ static void publish(const struct publication *publication, struct tb **tbs,
     code->tier_private = publication->region_code;
     code->fault_pc = job->is_precise ? precise_fault_pc : fault_pc;
     code->fault_landing = job->is_precise ? fault_landing : NULL;
+    if (job->ret_result)
+        *job->ret_result = (struct tier_result){.start = code->start,
+                                                .size_bytes = code->size_bytes};
     fill_near(publication, code, tbs);
     if (job->region->is_dispatching) {
         tb_record(job->cache, code);

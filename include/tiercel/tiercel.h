@@ -52,6 +52,7 @@ enum {
     TIERCEL_DUMP_LLVM = 16,  /* tier 2's LLVM IR */
     TIERCEL_DUMP_ASM = 32,   /* tier 2's machine code */
     TIERCEL_DUMP_REGISTERS = 64, /* with tier 1: uses of each guest register, at the end */
+    TIERCEL_DUMP_PROMOTIONS = 128, /* a line for each region that was compiled or not (docs/stats.md) */
 };
 
 /* All zero except where tiercel_config_init says otherwise. */

@@ -129,7 +129,8 @@ static bool apply_dump(struct cli_options *options, const char *value)
     } kinds[] = {{"decode", TIERCEL_DUMP_DECODE}, {"ir", TIERCEL_DUMP_IR},
                  {"opt", TIERCEL_DUMP_OPT},       {"x64", TIERCEL_DUMP_X64},
                  {"llvm", TIERCEL_DUMP_LLVM},     {"asm", TIERCEL_DUMP_ASM},
-                 {"registers", TIERCEL_DUMP_REGISTERS}};
+                 {"registers", TIERCEL_DUMP_REGISTERS},
+                 {"promotions", TIERCEL_DUMP_PROMOTIONS}};
     while (*value) {
         size_t length = strcspn(value, ",");
         uint32_t bit = 0;
@@ -137,7 +138,8 @@ static bool apply_dump(struct cli_options *options, const char *value)
             if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, value, length))
                 bit = kinds[i].bit;
         if (!bit)
-            return complain("--dump takes decode, ir, opt, x64, llvm, asm, registers, not '%s'", value);
+            return complain("--dump takes decode, ir, opt, x64, llvm, asm, registers, promotions, "
+                            "not '%s'", value);
         options->config.dump |= bit;
         value += length + (value[length] == ',');
     }
@@ -264,7 +266,7 @@ static const struct option_row rows[] = {
     {"--translate-only", ARGUMENT_NONE, apply_translate_only, NULL,
      "translate all code of the program, run nothing, print the cost"},
     {"--dump", ARGUMENT_NEEDED, apply_dump, "KIND,...",
-     "print decode, ir, opt, x64, llvm, asm, registers"},
+     "print decode, ir, opt, x64, llvm, asm, registers, promotions"},
     {"--dump-filter", ARGUMENT_NEEDED, apply_dump_filter, "PC", "only blocks that contain this pc"},
     {"--strace", ARGUMENT_NONE, apply_strace, NULL, "print system calls on stderr"},
     {"--opt", ARGUMENT_NEEDED, apply_opt, "LIST", "optimiser passes: -NAME,+NAME, all, none"},

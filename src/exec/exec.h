@@ -52,7 +52,8 @@ enum exec_dump {
     EXEC_DUMP_X64 = 8,
     EXEC_DUMP_LLVM = 16,
     EXEC_DUMP_ASM = 32,
-    EXEC_DUMP_REGISTERS = 64, /* at the end; tier 1 counts how often blocks run */
+    EXEC_DUMP_REGISTERS = 64,   /* at the end; tier 1 counts how often blocks run */
+    EXEC_DUMP_PROMOTIONS = 128, /* when a compile of tier 2 or 3 has ended */
 };
 
 /* STRESS(name, one_in, text): events that --stress forces at the top of the loop, each at one turn

@@ -50,7 +50,9 @@ struct compile_job {
     struct compile_job *next;
     struct arena arena;           /* owns the region */
     struct tier_job tier_job;
+    struct tier_result result;
     struct tb *asker;             /* whose heat asked for it: the root, or an entry to be */
+    uint64_t asked_time_ns;
     uint64_t flushes;             /* of the cache when the region was formed: TB records it knows
                                      are gone when that has changed */
     uint32_t covered_count;       /* TBs whose requested_tier this job set */

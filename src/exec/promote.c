@@ -170,6 +170,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     if (exec->region_trial)
         cut_edges(exec->region_trial, region);
     job->asker = asker;
+    job->asked_time_ns = exec_time_ns();
     job->flushes = exec->cache->stats.flushes;
     job->tier_job = (struct tier_job){
         .cache = exec->cache,
@@ -183,6 +184,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .generation = exec->cache->generation,
         .trial = exec->region_trial ? exec->region_trial->pipeline : NULL,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
+        .ret_result = &job->result,
     };
     dump_region(exec, region);
     cover(exec, job);
@@ -195,27 +197,54 @@ static void job_destroy(struct compile_job *job)
     free(job);
 }
 
+static double ms_since_start(const struct exec *exec, uint64_t time_ns)
+{
+    return (double)(time_ns - exec->start_time_ns) / 1e6;
+}
+
+/* EXEC_DUMP_PROMOTIONS (docs/stats.md). Lock held. */
+static void dump_promotion(const struct exec *exec, const struct compile_job *job,
+                           enum status status, uint64_t time_ns)
+{
+    const struct tier_job *tier_job = &job->tier_job;
+    const struct ir_region *region = tier_job->region;
+    if (!(exec->config.dump & EXEC_DUMP_PROMOTIONS))
+        return;
+    fprintf(exec->config.dump_file,
+            "promotion tier=%d root=0x%" PRIx64 " asker=0x%" PRIx64 " asked_ms=%.2f ready_ms=%.2f "
+            "compile_ms=%.2f blocks=%u insns=%u entries=%u code=0x%" PRIxPTR " code_bytes=%u "
+            "result=%s\n",
+            tier_job->level, tier_job->tb->pc, job->asker->pc,
+            ms_since_start(exec, job->asked_time_ns), ms_since_start(exec, exec_time_ns()),
+            (double)time_ns / 1e6, region->length - region->is_dispatching, region->guest_length,
+            region->is_dispatching ? region->nodes[0].edge_count : 1,
+            (uintptr_t)job->result.start, job->result.size_bytes,
+            status == STATUS_OK ? "ok" : status == STATUS_STALE ? "stale" : "failed");
+}
+
 /* Counts a finished compile. Lock held. */
 static void account(struct exec *exec, const struct compile_job *job, enum status status,
                     uint64_t time_ns, const struct error *err)
 {
     enum tb_tier level = job->tier_job.level;
     struct tier_stats *stats = &exec->stats[level];
+    bool is_flushed = exec->cache->stats.flushes != job->flushes; /* the TB records are gone */
     stats->compile_time_ns += time_ns;
     if (status == STATUS_OK) {
         stats->compiled++;
         stats->guest_insns += job->tier_job.region->guest_length;
-        if (exec->cache->stats.flushes == job->flushes)
+        stats->code_bytes += job->result.size_bytes;
+        if (!is_flushed)
             settle_region(exec, job);
-        if (exec->cache->stats.flushes == job->flushes && tb_code_of(job->tier_job.tb, level))
-            stats->code_bytes += tb_code_of(job->tier_job.tb, level)->size_bytes;
         if (exec->lockstep)
             lockstep_note_region(exec->lockstep, job->tier_job.region);
     } else if (status != STATUS_STALE) {
         stats_failure(exec, level, err->text);
-        if (exec->cache->stats.flushes == job->flushes)
+        if (!is_flushed)
             job->asker->failed_tier = (int8_t)level;
     }
+    if (!is_flushed)
+        dump_promotion(exec, job, status, time_ns);
 }
 
 /* Compiles the job with `tier` and settles its accounts; the job is the caller's to destroy. */

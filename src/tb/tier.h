@@ -37,6 +37,11 @@ struct tier_trial {
     char step[48];           /* filled in: the last that ran; empty: none */
 };
 
+struct tier_result {
+    const uint8_t *start; /* of the code, without what leads into it */
+    uint32_t size_bytes;
+};
+
 struct tier_job {
     struct tb_cache *cache;
     struct tb *tb;
@@ -54,6 +59,7 @@ struct tier_job {
                                        which registers are exact then; 0: it does not */
     struct tier_trial *trial;       /* tier 2: NULL but in a trial */
     struct tier_dump dump;
+    struct tier_result *ret_result; /* tier 2: set when the code is installed; or NULL */
 };
 
 struct tier {

@@ -104,6 +104,11 @@ for kind in decode ir opt x64; do
 done
 "$tiercel" --tier=1 --dump=registers "$hello" 2>&1 >/dev/null |
     grep -q '^register 10: [1-9][0-9]* reads, [1-9][0-9]* writes$' || fail '--dump=registers'
+"$tiercel" --jit-threads=0 --t2=1000 --dump=promotions "$hello" 2>"$work/err" >"$work/out" ||
+    fail '--dump=promotions'
+for field in tier=2 root=0x asked_ms= code_bytes=[1-9] result=ok; do
+    ! grep -q "^promotion .*$field" "$work/err" && fail "--dump=promotions has no $field"
+done
 "$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
 
 # the environment is passed on, with -E and -U applied; output before a death is kept
