@@ -82,9 +82,10 @@ static bool has_profile(const struct exec *exec)
 static bool is_deferred(struct exec *exec, const struct compile_job *job)
 {
     struct tb *tb = job->asker;
-    if (tb != job->tier_job.tb || tb_profile_of(tb)->extensions > 0 ||
-        job->tier_job.level != TB_TIER_2 || !has_profile(exec) || tb->is_callee ||
-        job->tier_job.region->is_looping || tb->deferrals == MAX_DEFERRALS)
+    bool is_extension = tb != job->tier_job.tb;
+    if (tb_profile_of(tb)->extensions > 0 || !has_profile(exec) || tb->is_callee ||
+        job->tier_job.level > TB_TIER_2 || (!is_extension && job->tier_job.region->is_looping) ||
+        tb->deferrals == MAX_DEFERRALS)
         return false;
     tb->deferrals++;
     return true;
