@@ -218,13 +218,25 @@ static void publish(const struct publication *publication, struct tb **tbs,
     }
 }
 
+/* Has guest code of the region been dropped since it was formed? Lock held. */
+static bool is_overtaken(const struct tier_job *job)
+{
+    for (uint32_t i = 0; i < job->region->length; i++) {
+        const struct ir_block *block = job->region->nodes[i].block;
+        if (tb_is_dropped_since(job->cache, job->generation, block->guest_pc,
+                                block->guest_size_bytes))
+            return true;
+    }
+    return false;
+}
+
 /* Lock held. Takes the object file over. */
 static enum status link_and_publish(struct tier2 *tier2, struct publication *publication,
                                     LLVMMemoryBufferRef object_file, struct error *err)
 {
     const struct tier_job *job = publication->job;
     const struct lowering *lower = publication->lower;
-    if (job->cache->generation != job->generation) {
+    if (is_overtaken(job)) {
         LLVMDisposeMemoryBuffer(object_file);
         return error_set(err, STATUS_STALE, "the guest code changed during the compile");
     }

@@ -156,6 +156,12 @@ static bool is_relied_on_by_callers(struct exec *exec, struct arena *arena, cons
     return false;
 }
 
+static void drop_tb(struct exec *exec, struct tb *tb)
+{
+    tb_note_drop(exec->cache, tb->pc, tb->guest_size_bytes);
+    tb_drop(exec->cache, tb);
+}
+
 /* Callers in tier 1 are translated again when they run next, with the libcall in them. */
 static void drop_callers(struct exec *exec, struct arena *arena, const struct tb *tb)
 {
@@ -165,9 +171,8 @@ static void drop_callers(struct exec *exec, struct arena *arena, const struct tb
         if (!code || code->is_dropped || code->tb->tier != TB_TIER_1 || code->tb->pc & 1)
             continue;
         if (ir_called_pc(block_at(exec, arena, code->tb->pc)) == tb->pc)
-            tb_drop(exec->cache, code->tb);
+            drop_tb(exec, code->tb);
     }
-    exec->cache->generation++;
 }
 
 void libcalls_check_call(struct exec *exec, struct arena *arena, const struct ir_block *block)

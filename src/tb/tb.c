@@ -399,6 +399,26 @@ static bool drop_page(struct tb_cache *cache, struct tb_page **place)
     return dropped;
 }
 
+void tb_note_drop(struct tb_cache *cache, uint64_t start, uint64_t size_bytes)
+{
+    cache->drops[cache->generation++ % TB_DROPS_REMEMBERED] =
+        (struct tb_drop_range){.start = start, .last = start + size_bytes - 1};
+}
+
+bool tb_is_dropped_since(const struct tb_cache *cache, uint64_t generation, uint64_t start,
+                         uint64_t size_bytes)
+{
+    if (cache->generation - generation > TB_DROPS_REMEMBERED)
+        return true;
+    uint64_t last = start + (size_bytes ? size_bytes : 1) - 1;
+    for (; generation != cache->generation; generation++) {
+        const struct tb_drop_range *drop = &cache->drops[generation % TB_DROPS_REMEMBERED];
+        if (drop->start <= last && start <= drop->last)
+            return true;
+    }
+    return false;
+}
+
 bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes)
 {
     bool dropped = false;
@@ -411,8 +431,8 @@ bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes)
                 place = &(*place)->next;
         }
     }
-    if (dropped)
-        cache->generation++;
+    if (size_bytes)
+        tb_note_drop(cache, first << PAGE_BITS, (last - first + 1) << PAGE_BITS);
     return dropped;
 }
 
@@ -458,7 +478,7 @@ void tb_flush(struct tb_cache *cache)
     memset(cache->pages, 0, PAGE_BUCKETS * sizeof(struct tb_page *));
     cache->tb_count = 0;
     cache->code_count = 0;
-    cache->generation++;
+    tb_note_drop(cache, 0, UINT64_MAX);
     cache->stats.flushes++;
     bool made = make_no_tb(cache);
     CHECK(made, "an empty code memory has no room for a stub");

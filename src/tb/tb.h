@@ -137,6 +137,12 @@ struct tb_slot {
     uint32_t record; /* number of the record plus one; 0: an empty slot */
 };
 
+/* Guest bytes whose translations were dropped. */
+enum { TB_DROPS_REMEMBERED = 64 };
+struct tb_drop_range {
+    uint64_t start, last;
+};
+
 struct tb_cache {
     pthread_mutex_t lock;
     struct code_memory *memory;
@@ -148,6 +154,7 @@ struct tb_cache {
     struct tb_code **codes; /* all code of tiers 1-3, sorted by address */
     uint32_t code_count, code_capacity;
     uint64_t generation;    /* grows with every flush and every drop */
+    struct tb_drop_range drops[TB_DROPS_REMEMBERED]; /* the latest; [g % N] made generation g + 1 */
     struct tb_page **pages; /* hash of guest pages that hold translated code */
     struct tb_cache_stats stats;
     struct tb_cache_config config; /* constant */
@@ -210,8 +217,16 @@ void tb_record(struct tb_cache *cache, struct tb_code *code);
 /* Notes that code was translated from guest bytes [pc, pc + size). */
 void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_t size_bytes);
 
-/* Drops all code that was translated from guest bytes in [start, start + size). True if any. */
+/* Drops all code that was translated from the pages of [start, start + size), and notes it whether or
+ * not there is any: it may be on its way. True if there was. */
 bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes);
+/* Begins a new generation, in which what was read from guest bytes [start, start + size) before is not
+ * to be used any more. */
+void tb_note_drop(struct tb_cache *cache, uint64_t start, uint64_t size_bytes);
+/* Was something in [start, start + size) dropped since that generation? Also true when it is too long
+ * ago to know. */
+bool tb_is_dropped_since(const struct tb_cache *cache, uint64_t generation, uint64_t start,
+                         uint64_t size_bytes);
 /* Drops the code of one TB. */
 void tb_drop(struct tb_cache *cache, struct tb *tb);
 /* Drops everything: records, code, links. No thread may be inside generated code. */

@@ -52,8 +52,8 @@ struct tier_job {
     bool is_precise;                /* tier 2: guest state is exact at a fault */
     bool is_flagless;               /* tier 2: keep no floating-point flags; blocks that use them are
                                        left to other code (ir_uses_flags) */
-    uint64_t generation;            /* of the cache when the region was formed: when it has changed
-                                       at link time the result is not installed */
+    uint64_t generation;            /* of the cache when the region was formed: when code of
+                                       the region is dropped before it is linked, it is not installed */
     uint32_t step_polls;            /* tier 2, lockstep: the region leaves after so many back edges
                                        (chunks of iterations where it polls by chunks), and says
                                        which registers are exact then; 0: it does not */
@@ -66,8 +66,8 @@ struct tier {
     const char *name;
     /* Compiles the job and publishes the result (tb_code_new, tb_link, tb_cover, tb_publish).
      * Tiers 0 and 1 are called with the cache's lock held. Tier 2 is called without it, on a
-     * compile thread, and takes it for linking and publishing only; when the cache's generation is
-     * no longer job->generation by then, the result is discarded and STATUS_STALE returned.
+     * compile thread, and takes it for linking and publishing only; when guest code of the
+     * region was dropped since job->generation, the result is discarded and STATUS_STALE returned.
      * STATUS_CODE_FULL: the caller flushes and tries again. STATUS_REJECTED: never again for this
      * TB; err says why. */
     enum status (*compile)(struct tier *tier, const struct tier_job *job, struct error *err);

@@ -121,6 +121,28 @@ START_TEST(links_follow_publication)
 }
 END_TEST
 
+START_TEST(drops_are_remembered)
+{
+    uint64_t generation = cache->generation;
+    ck_assert(!tb_is_dropped_since(cache, generation, 0x1000, 0x100));
+    tb_note_drop(cache, 0x1010, 2);
+    ck_assert(tb_is_dropped_since(cache, generation, 0x1000, 0x11));
+    ck_assert(!tb_is_dropped_since(cache, generation, 0x1000, 0x10));
+    ck_assert(tb_is_dropped_since(cache, generation, 0x1011, 0));
+    ck_assert(!tb_is_dropped_since(cache, generation, 0x1012, 0x10));
+    ck_assert(!tb_is_dropped_since(cache, generation + 1, 0x1000, 0x100));
+    tb_drop_range(cache, 0x5ff0, 0x20); /* whole pages, also where there is no code */
+    ck_assert(tb_is_dropped_since(cache, generation + 1, 0x6fff, 1));
+    for (unsigned i = 0; i < TB_DROPS_REMEMBERED - 2; i++)
+        tb_note_drop(cache, 0x9000, 1);
+    ck_assert(!tb_is_dropped_since(cache, generation, 0x2000, 1));
+    tb_note_drop(cache, 0x9000, 1);
+    ck_assert(tb_is_dropped_since(cache, generation, 0x2000, 1));
+    tb_flush(cache);
+    ck_assert(tb_is_dropped_since(cache, cache->generation - 1, 0x2000, 1));
+}
+END_TEST
+
 START_TEST(dropped_code_leads_to_the_stub)
 {
     struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
@@ -198,6 +220,7 @@ int main(void)
     tcase_add_test(tcase, code_memory_is_bounded);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
     tcase_add_test(tcase, links_follow_publication);
+    tcase_add_test(tcase, drops_are_remembered);
     tcase_add_test(tcase, dropped_code_leads_to_the_stub);
     tcase_add_test(tcase, code_is_found_by_address);
     tcase_add_test(tcase, flush_empties_everything);

@@ -843,11 +843,17 @@ START_TEST(an_overtaken_compile_is_stale)
         .tb = tb,
         .region = region,
         .level = TB_TIER_2,
-        .generation = cache->generation - 1,
+        .generation = cache->generation,
     };
     struct error err;
+    const struct ir_block *last = region->nodes[region->length - 1].block;
+    tb_note_drop(cache, last->guest_pc, 1);
     ck_assert_int_eq(tier->compile(tier, &job, &err), STATUS_STALE);
     ck_assert_int_eq(tb->tier, TB_TIER_NONE);
+    job.generation = cache->generation;
+    tb_note_drop(cache, last->guest_pc + 0x10000, 4096);
+    ck_assert_int_eq(tier->compile(tier, &job, &err), STATUS_OK);
+    ck_assert_int_eq(tb->tier, TB_TIER_2);
 }
 END_TEST
 
