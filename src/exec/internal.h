@@ -48,6 +48,7 @@ struct exec_thread {
 /* A compile for tier 2 or 3. Owner: who holds it (vcpu thread, queue, compile thread). */
 struct compile_job {
     struct compile_job *next;
+    uint32_t reheats;             /* how often a block of it ran out of heat since; under queue.lock */
     struct arena arena;           /* owns the region */
     struct tier_job tier_job;
     struct tier_result result;
@@ -103,8 +104,9 @@ struct exec {
     struct tb_cache *cache;
     struct tier *tier[2];            /* tiers 0 and 1 */
     struct tier *tier2;              /* of the vcpu thread, for synchronous compiles */
-    tiercel_tier2_create_fn *create_tier2; /* under queue.lock; NULL until the module is open */
-    void *tier2_handle;              /* under queue.lock */
+    pthread_mutex_t module_lock;     /* held while the module is opened, which takes milliseconds */
+    tiercel_tier2_create_fn *create_tier2; /* under module_lock; NULL until the module is open */
+    void *tier2_handle;              /* under module_lock */
     bool is_tier2_broken;            /* the module cannot be opened; under the cache's lock */
     struct tier_options options;     /* constant but is_precise, is_flagless (under the cache's lock) */
     uint64_t flags_pc;               /* of the block that ended is_flagless; the same */
@@ -241,6 +243,18 @@ bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
                               bool is_profiled, uint32_t max_insns);
 
+/* compile_queue.c. The cache's lock may be held, but for put and stop. */
+void compile_queue_init(struct compile_queue *queue);
+/* Joins the threads and drops waiting jobs; fini destroys the threads' tiers. */
+void compile_queue_stop(struct compile_queue *queue);
+void compile_queue_fini(struct compile_queue *queue);
+bool compile_queue_is_full(struct compile_queue *queue);
+bool compile_queue_is_empty(struct compile_queue *queue);
+/* Hands the job over to the compile threads, which are started by the first. */
+void compile_queue_put(struct exec *exec, struct compile_job *job);
+/* A block that may be in a waiting job has become hot again: the job is the more urgent. */
+void compile_queue_reheat(struct compile_queue *queue, const struct tb *tb);
+
 /* promote.c */
 void promote_init(struct exec *exec);
 /* Joins the compile threads and drops waiting jobs; then, when all code has been released,
@@ -248,6 +262,10 @@ void promote_init(struct exec *exec);
  * need it. */
 void promote_stop(struct exec *exec);
 void promote_fini(struct exec *exec);
+/* Compiles the job with *tier, which is opened first where it is NULL, and drops it. No lock held. */
+enum status promote_compile(struct exec *exec, struct tier **tier, struct compile_job *job,
+                            struct error *err);
+void promote_drop_job(struct compile_job *job);
 /* The heat of tb has run out: requests or makes the next tier. No lock held. */
 void promote_tb(struct exec_thread *thread, struct tb *tb);
 /* Compiles a region for tb at once on this thread. No lock held. */

@@ -10,16 +10,10 @@
 
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum {
-    MAX_QUEUE_LENGTH = 64,
-    COMPILE_THREAD_NICE = 5,
     MAX_DEFERRALS = 4,
     MAX_EXTENSIONS = 3, /* of one region by further entries */
     FREE_COMPILE_NS = 20 * 1000 * 1000,
@@ -192,7 +186,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     return job;
 }
 
-static void job_destroy(struct compile_job *job)
+void promote_drop_job(struct compile_job *job)
 {
     arena_fini(&job->arena);
     free(job);
@@ -264,24 +258,6 @@ static enum status job_run(struct exec *exec, struct tier *tier, struct compile_
     return status;
 }
 
-/* ---- compile threads ---- */
-
-static struct compile_job *queue_take(struct compile_queue *queue)
-{
-    pthread_mutex_lock(&queue->lock);
-    while (!queue->first && !queue->is_stopping)
-        pthread_cond_wait(&queue->wake, &queue->lock);
-    struct compile_job *job = queue->is_stopping ? NULL : queue->first;
-    if (job) {
-        queue->first = job->next;
-        if (!queue->first)
-            queue->last = &queue->first;
-        queue->length--;
-    }
-    pthread_mutex_unlock(&queue->lock);
-    return job;
-}
-
 /* The tier could not be made: settles the job as failed. */
 static void job_fail(struct exec *exec, struct compile_job *job, const struct error *err)
 {
@@ -291,70 +267,21 @@ static void job_fail(struct exec *exec, struct compile_job *job, const struct er
     tb_unlock(exec->cache);
 }
 
-static void *compile_thread(void *argument)
+enum status promote_compile(struct exec *exec, struct tier **tier, struct compile_job *job,
+                            struct error *err)
 {
-    struct exec *exec = argument;
-    struct tier *tier = NULL;
-    struct compile_job *job;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COMPILE_THREAD_NICE);
-    while ((job = queue_take(&exec->queue))) {
-        struct error err;
-        if (!tier)
-            tier = tier2_open(exec, &err);
-        if (tier)
-            job_run(exec, tier, job, &err);
-        else
-            job_fail(exec, job, &err);
-        job_destroy(job);
-    }
-    return tier; /* destroyed by promote_stop's caller, once its code has been released */
+    enum status status = STATUS_UNSUPPORTED;
+    if (!*tier)
+        *tier = tier2_open(exec, err);
+    if (*tier)
+        status = job_run(exec, *tier, job, err);
+    else
+        job_fail(exec, job, err);
+    promote_drop_job(job);
+    return status;
 }
 
-/* Compile threads take no signals: those are the guest's. */
-static void start_threads(struct exec *exec)
-{
-    struct compile_queue *queue = &exec->queue;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    queue->threads = calloc(exec->config.jit_threads, sizeof *queue->threads);
-    queue->tiers = calloc(exec->config.jit_threads, sizeof *queue->tiers);
-    CHECK(queue->threads && queue->tiers, "out of memory");
-    while (queue->thread_count < exec->config.jit_threads &&
-           pthread_create(&queue->threads[queue->thread_count], NULL, compile_thread, exec) == 0)
-        queue->thread_count++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    CHECK(queue->thread_count, "cannot start a compile thread");
-}
-
-static void queue_put(struct exec *exec, struct compile_job *job)
-{
-    struct compile_queue *queue = &exec->queue;
-    if (!queue->thread_count)
-        start_threads(exec);
-    pthread_mutex_lock(&queue->lock);
-    *queue->last = job;
-    queue->last = &job->next;
-    queue->length++;
-    pthread_cond_signal(&queue->wake);
-    pthread_mutex_unlock(&queue->lock);
-}
-
-static bool queue_is_full(struct compile_queue *queue)
-{
-    pthread_mutex_lock(&queue->lock);
-    bool is_full = queue->length >= MAX_QUEUE_LENGTH;
-    pthread_mutex_unlock(&queue->lock);
-    return is_full;
-}
-
-static bool queue_is_empty(struct compile_queue *queue)
-{
-    pthread_mutex_lock(&queue->lock);
-    bool is_empty = queue->length == 0;
-    pthread_mutex_unlock(&queue->lock);
-    return is_empty;
-}
+/* ---- promotion ---- */
 
 static bool host_has_one_cpu(void)
 {
@@ -365,54 +292,21 @@ static bool host_has_one_cpu(void)
 void promote_init(struct exec *exec)
 {
     exec->has_one_cpu = host_has_one_cpu();
-    pthread_mutex_init(&exec->queue.lock, NULL);
-    pthread_cond_init(&exec->queue.wake, NULL);
-    exec->queue.last = &exec->queue.first;
+    pthread_mutex_init(&exec->module_lock, NULL);
+    compile_queue_init(&exec->queue);
 }
 
 void promote_stop(struct exec *exec)
 {
-    struct compile_queue *queue = &exec->queue;
-    pthread_mutex_lock(&queue->lock);
-    queue->is_stopping = true;
-    pthread_cond_broadcast(&queue->wake);
-    pthread_mutex_unlock(&queue->lock);
-    for (uint32_t i = 0; i < queue->thread_count; i++)
-        pthread_join(queue->threads[i], (void **)&queue->tiers[i]);
-    for (struct compile_job *job = queue->first, *next; job; job = next) {
-        next = job->next;
-        job_destroy(job);
-    }
+    compile_queue_stop(&exec->queue);
 }
 
 void promote_fini(struct exec *exec)
 {
-    struct compile_queue *queue = &exec->queue;
-    for (uint32_t i = 0; i < queue->thread_count; i++)
-        if (queue->tiers[i])
-            queue->tiers[i]->destroy(queue->tiers[i]);
+    compile_queue_fini(&exec->queue);
     if (exec->tier2)
         exec->tier2->destroy(exec->tier2);
-    free(queue->threads);
-    free(queue->tiers);
-    pthread_mutex_destroy(&queue->lock);
-    pthread_cond_destroy(&queue->wake);
-}
-
-/* ---- promotion ---- */
-
-/* Compiles the job on this thread; takes it over. */
-static enum status compile_here(struct exec *exec, struct compile_job *job, struct error *err)
-{
-    enum status status = STATUS_UNSUPPORTED;
-    if (!exec->tier2)
-        exec->tier2 = tier2_open(exec, err);
-    if (exec->tier2)
-        status = job_run(exec, exec->tier2, job, err);
-    else
-        job_fail(exec, job, err);
-    job_destroy(job);
-    return status;
+    pthread_mutex_destroy(&exec->module_lock);
 }
 
 enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
@@ -422,7 +316,7 @@ enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier 
     tb_lock(exec->cache);
     struct compile_job *job = job_new(exec, tb, level, has_profile(exec));
     tb_unlock(exec->cache);
-    return compile_here(exec, job, err);
+    return promote_compile(exec, &exec->tier2, job, err);
 }
 
 /* Tier 0 to tier 1: the block is compiled again by translate_at. */
@@ -444,6 +338,8 @@ static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
     int32_t again = promote_initial_heat(exec, (enum tb_tier)(level - 1));
     atomic_store_explicit(&tb->heat, is_pointless ? INT32_MAX : again > 64 ? again : 64,
                           memory_order_relaxed);
+    if (!is_pointless && tb->requested_tier != TB_TIER_NONE)
+        compile_queue_reheat(&exec->queue, tb);
     return !is_pointless && tb->requested_tier == TB_TIER_NONE;
 }
 
@@ -457,7 +353,7 @@ static bool is_within_budget(struct exec *exec)
     uint64_t spent_ns =
         exec->stats[TB_TIER_2].compile_time_ns + exec->stats[TB_TIER_3].compile_time_ns;
     uint64_t run_ns = exec_time_ns() - exec->start_time_ns;
-    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE && queue_is_empty(&exec->queue);
+    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE && compile_queue_is_empty(&exec->queue);
 }
 
 static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
@@ -467,11 +363,11 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     tb_lock(exec->cache);
     bool is_wanted = wants_compile(exec, tb, level);
     struct compile_job *job = NULL;
-    if (is_wanted && (is_synchronous || !queue_is_full(&exec->queue)) && is_within_budget(exec))
+    if (is_wanted && (is_synchronous || !compile_queue_is_full(&exec->queue)) && is_within_budget(exec))
         job = job_new(exec, tb, level, has_profile(exec));
     if (job && is_deferred(exec, job)) {
         uncover(exec, job);
-        job_destroy(job);
+        promote_drop_job(job);
         job = NULL;
     }
     if (job)
@@ -479,9 +375,9 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     tb_unlock(exec->cache);
     struct error err;
     if (job && is_synchronous)
-        compile_here(exec, job, &err);
+        promote_compile(exec, &exec->tier2, job, &err);
     else if (job)
-        queue_put(exec, job);
+        compile_queue_put(exec, job);
 }
 
 /* The bit shares its word with others that compile threads write. */

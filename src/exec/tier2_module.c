@@ -4,7 +4,7 @@
 
 #include <dlfcn.h>
 
-/* queue.lock held. */
+/* module_lock held. */
 static enum status open_module(struct exec *exec, struct error *err)
 {
     if (exec->create_tier2)
@@ -23,9 +23,9 @@ static enum status open_module(struct exec *exec, struct error *err)
 
 struct tier *tier2_open(struct exec *exec, struct error *err)
 {
-    pthread_mutex_lock(&exec->queue.lock);
+    pthread_mutex_lock(&exec->module_lock);
     enum status status = open_module(exec, err);
-    pthread_mutex_unlock(&exec->queue.lock);
+    pthread_mutex_unlock(&exec->module_lock);
     struct tier *tier = NULL;
     if (status == STATUS_OK) {
         struct tier2_config config = {.cache = exec->cache, .options = exec->options};
