@@ -112,7 +112,7 @@ prove_sequences() {
 prove_csmith() {
     count=$(scaled 50) number=0
     while [ $number -lt 10 ] && ! $is_broken; do
-        step 'csmith programs, 4 levels, 5 modes' "$count" "$root/tests/programs/csmith.sh" \
+        step 'csmith programs, 4 levels' "$count" "$root/tests/programs/csmith.sh" \
             --tiercel="$build/tiercel" --count="$count" --jobs="$jobs" --timeout=300 \
             --seed=$((seed * 1000000 + number * 10000)) --keep="$folder/csmith"
         number=$((number + 1))
