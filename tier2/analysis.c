@@ -277,7 +277,7 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
 
 /* ---- entry point ---- */
 
-/* What makes chunked loops of one block easier to vectorise. */
+/* Chunked are the loops of one block that may be vectorised; and what makes that easier. */
 static void examine_single_loops(const struct ir_region *region,
                                  const struct analysis_options *options, struct arena *arena,
                                  struct region_facts *facts)
@@ -285,11 +285,15 @@ static void examine_single_loops(const struct ir_region *region,
     for (uint32_t i = 0; i < region->length; i++) {
         struct node_facts *node = &facts->nodes[i];
         const struct ir_block *block = region->nodes[i].block;
-        if (!node->is_chunked || !node->is_single)
+        if (!node->is_single)
             continue;
-        node->is_plain_float = !options->is_flagless &&
-                               block_is_plain_float(block, node, options->has_fma, arena);
-        block_find_stride(block, node->written, &node->stride);
+        bool is_plain = !options->is_flagless &&
+                        block_is_plain_float(block, node, options->has_fma, arena);
+        node->is_chunked = options->is_polling_chunked &&
+                           block_is_vector_like(block, is_plain || options->is_flagless, arena);
+        node->is_plain_float = is_plain && node->is_chunked;
+        if (node->is_chunked)
+            block_find_stride(block, node->written, &node->stride);
     }
 }
 
@@ -356,7 +360,7 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
     mark_entries(region, ret_facts);
     if (options->is_flagless)
         mark_foreign(region, ret_facts);
-    region_find_loops(region, options->is_polling_chunked, arena, ret_facts->nodes);
+    region_find_loops(region, arena, ret_facts->nodes);
     if (options->is_precise)
         make_all_live(region, ret_facts);
     else

@@ -30,9 +30,8 @@ struct node_facts {
     bool is_reachable;
     bool is_entry;         /* the region is entered here */
     bool is_header;        /* some back edge comes here: a poll is due on it */
-    bool is_chunked;       /* header of an innermost loop whose poll is due every 256 iterations */
-    bool is_vector_like;   /* header of a short loop of one node: vectorising may pay */
-    bool is_single;        /* the header's innermost loop is the node itself */
+    bool is_single;        /* the header's innermost loop is the node itself, short and quick */
+    bool is_chunked;       /* and it may be vectorised: it polls every 256 iterations */
     struct loop_stride stride; /* of a chunked single loop */
     bool is_foreign;       /* not lowered: it uses flags in a flagless region */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
@@ -89,12 +88,17 @@ static inline bool has_fallback(const struct node_facts *node)
 bool block_is_plain_float(const struct ir_block *block, const struct node_facts *facts,
                           bool has_fma, struct arena *arena);
 
+/* vector.c: whether LLVM might vectorise a block that is an innermost loop on its own, when its
+ * floating point is plain or is not. */
+bool block_is_vector_like(const struct ir_block *block, bool is_plain_float, struct arena *arena);
+
 /* stride.c: how the block, a loop on its own that writes these registers, ends. */
 bool block_find_stride(const struct ir_block *block, uint64_t written,
                        struct loop_stride *ret_stride);
 
-/* loops.c: marks reachable nodes, back edges, headers and chunked loops. */
-void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
-                       struct arena *arena, struct node_facts *nodes);
+/* loops.c: marks reachable nodes, back edges, headers, and loops of one node that are short and have
+ * nothing slow. */
+void region_find_loops(const struct ir_region *region, struct arena *arena,
+                       struct node_facts *nodes);
 
 #endif

@@ -5,13 +5,12 @@
  * irreducible graphs. Guest blocks overlap, and regions are entered in the middle of loops, so
  * irreducible graphs and loops that share a header are common. For each header the innermost
  * natural loops are kept apart: their own back edges (inner) must not mix with others that come from
- * outside, or LLVM would see no loop. It is chunked when nothing in it is slow or ordered, and
- * defers register writes to its exits when it is small. */
+ * outside, or LLVM would see no loop. A small one defers register writes to its exits. */
 #include "tier2/analysis.h"
 
 #include <string.h>
 
-enum { CHUNKED_LOOP_MAX_INSNS = 400, DEFERRING_LOOP_MAX_INSNS = 400 };
+enum { SINGLE_LOOP_MAX_INSNS = 400, DEFERRING_LOOP_MAX_INSNS = 400 };
 
 enum visit { UNSEEN, ON_PATH, DONE };
 
@@ -207,14 +206,6 @@ static uint32_t innermost_length(const struct search *search, int32_t header)
     return length;
 }
 
-static bool is_quick_loop(const struct search *search)
-{
-    for (uint32_t i = 0; i < search->length; i++)
-        if (search->is_member[i] && !is_quick_block(search->region->nodes[i].block))
-            return false;
-    return true;
-}
-
 static bool is_latch(const struct search *search, uint32_t node, int32_t header)
 {
     for (uint32_t j = 0; j < search->region->nodes[node].edge_count; j++)
@@ -248,13 +239,13 @@ static void gather_branching_loop(struct search *search, int32_t header)
     close_loop(search, header);
 }
 
-static void examine_header(struct search *search, int32_t header, bool is_polling_chunked)
+static void examine_header(struct search *search, int32_t header)
 {
     int32_t latch = innermost_latch(search, header);
     if (latch == REGION_NO_NODE)
         return;
-    search->nodes[header].is_single = gather_loop(search, header, latch) == 1;
-    if (!search->nodes[header].is_single && innermost_length(search, header) != UINT32_MAX &&
+    bool is_single = gather_loop(search, header, latch) == 1;
+    if (!is_single && innermost_length(search, header) != UINT32_MAX &&
         !has_table_jump(search))
         gather_branching_loop(search, header);
     for (uint32_t i = 0; i < search->length; i++)
@@ -262,16 +253,15 @@ static void examine_header(struct search *search, int32_t header, bool is_pollin
             if (search->is_member[i] && is_back_edge_to(search, i, j, header))
                 search->nodes[i].inner_edges |= 1u << j;
     uint32_t length_insns = innermost_length(search, header);
-    bool is_short = length_insns <= CHUNKED_LOOP_MAX_INSNS && is_quick_loop(search);
-    search->nodes[header].is_chunked = is_polling_chunked && is_short;
-    search->nodes[header].is_vector_like = is_short && search->nodes[header].is_single;
+    search->nodes[header].is_single = is_single && length_insns <= SINGLE_LOOP_MAX_INSNS &&
+                                      is_quick_block(search->region->nodes[header].block);
     for (uint32_t i = 0; i < search->length; i++)
         if (search->is_member[i] && length_insns <= DEFERRING_LOOP_MAX_INSNS)
             search->nodes[i].deferring = header;
 }
 
-void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
-                       struct arena *arena, struct node_facts *nodes)
+void region_find_loops(const struct ir_region *region, struct arena *arena,
+                       struct node_facts *nodes)
 {
     uint32_t length = region->length;
     struct search search = {
@@ -293,5 +283,5 @@ void region_find_loops(const struct ir_region *region, bool is_polling_chunked,
     find_dominators(&search);
     for (uint32_t i = 0; i < length; i++)
         if (nodes[i].is_header)
-            examine_header(&search, (int32_t)i, is_polling_chunked);
+            examine_header(&search, (int32_t)i);
 }

@@ -84,10 +84,11 @@ LLVMBasicBlockRef lower_fault_landing(struct lowering *lower, uint64_t pc)
 
 /* ---- heat and polls ----
  *
- * Loops count down to their next poll, all of a region in one counter (the budget) that is no
- * memory: a back edge costs a decrement and a branch. Polling is cold code, one per header: it
- * counts the region's heat, which is memory, by the iterations since. The time between two polls is
- * bounded by POLL_BUDGET * POLLED_CHUNK_ITERATIONS iterations of an innermost loop. */
+ * Where heat is counted loops count down to their next poll, all of a region in one counter (the
+ * budget) that is no memory. Polling is cold code, one per header: it counts the region's heat,
+ * which is memory, by the iterations since. Elsewhere a back edge looks at vcpu->pending: that keeps
+ * no register busy, and docs/performance.md says what it costs. The time between two polls is
+ * bounded by the larger of POLL_BUDGET and POLLED_CHUNK_ITERATIONS iterations of a loop. */
 
 /* Guest pc at which the function has been entered. */
 static LLVMValueRef entry_pc(struct lowering *lower)
@@ -198,11 +199,11 @@ void lower_entry_poll(struct lowering *lower)
 static void lower_header_poll(struct lowering *lower, const struct ir_block *block, uint64_t live,
                               LLVMBasicBlockRef onwards)
 {
-    if (lower->step_polls) {
+    if (!is_counting_heat(lower)) {
         leave_polled(lower, live, lower_const64(lower, block->guest_pc));
         return;
     }
-    LLVMValueRef heat = is_counting_heat(lower) ? count_heat(lower, POLL_BUDGET) : NULL;
+    LLVMValueRef heat = count_heat(lower, POLL_BUDGET);
     LLVMBuildStore(lower->builder, lower_const64(lower, POLL_BUDGET - 1), lower->budget);
     poll(lower, heat, live, lower_const64(lower, block->guest_pc), onwards);
 }
@@ -211,8 +212,7 @@ static void lower_header_poll(struct lowering *lower, const struct ir_block *blo
 static void count_iteration(struct lowering *lower, LLVMBasicBlockRef cold,
                             LLVMBasicBlockRef onwards)
 {
-    bool is_counted = lower->options->is_polling_counted || lower->step_polls;
-    if (!is_counted && !is_counting_heat(lower)) {
+    if (!lower->step_polls && !is_counting_heat(lower)) {
         lower_branch_unlikely(lower, is_work_pending(lower), cold, onwards);
         return;
     }

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCALAR_PATIENCE = 10 }; /* times as many polls before tier 3 where nothing can be vectorised */
+enum { SCALAR_PATIENCE = 10 }; /* times as many polls before tier 3 without a loop of one block */
 
 /* Owner: the compile thread. */
 struct tier2 {
@@ -303,11 +303,11 @@ static enum status generate(struct tier2 *tier2, const struct tier_job *job,
     return status;
 }
 
-/* Tier 3 pays early where it may vectorise; elsewhere its gain is small and its compile as long. */
+/* Tier 3 pays early in loops of one block; elsewhere its gain is small and its compile as long. */
 static int32_t heat_until_tier3(const struct tier_job *job, const struct region_facts *facts)
 {
     for (uint32_t i = 0; i < job->region->length; i++)
-        if (facts->nodes[i].is_vector_like)
+        if (facts->nodes[i].is_single)
             return job->next_heat;
     return job->next_heat > INT32_MAX / SCALAR_PATIENCE ? INT32_MAX
                                                         : job->next_heat * SCALAR_PATIENCE;

@@ -15,9 +15,8 @@
     FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \
     FEATURE(superinstructions, "tier0", "one handler for common pairs of operations (tier 0)")     \
     FEATURE(threading, "tier0", "handlers jump to each other, not called from a loop (tier 0)")    \
-    FEATURE(chunked_polls, "auto", "innermost loops poll every 256 iterations (tier 3)")           \
+    FEATURE(chunked_polls, "auto", "loops of one block poll every 256 iterations (tier 3)")        \
     FEATURE(extension, "auto", "a region gets more entries where code keeps coming back (tier 2)") \
-    FEATURE(counted_polls, "auto", "other loops poll every 64 iterations (tier 3)")                \
     FEATURE(routines, "tier0 tier1 auto",                                                          \
             "loops that copy, fill, search or compare memory use wide operations")                 \
     FEATURE(libcalls, "tier1 auto", "functions like memmove, strlen, strcmp are done at once")

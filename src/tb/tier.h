@@ -10,8 +10,7 @@ struct tier_options {
                               and leave by thunk_promote when it becomes negative; tier 2: the same
                               with the region's own counter */
     bool is_counting_stats; /* maintain vcpu->counter[] */
-    bool is_polling_chunked; /* tier 2: innermost call-free loops poll every 256 iterations */
-    bool is_polling_counted; /* tier 3: other loops count down to their next poll */
+    bool is_polling_chunked; /* tier 3: call-free loops of one block poll every 256 iterations */
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_pinning_float;  /* tier 1: the same for f registers */
     bool is_caching_inline; /* inline caches at indirect exits */
