@@ -68,13 +68,13 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
     return heat >= 0 && heat < initial ? (uint32_t)(initial - heat) : UINT32_MAX;
 }
 
-/* Executions that tier 1 has counted for the TB; those of higher tiers and of blocks that some
- * region has were hot before. */
+/* Executions that tier 1 has counted for the TB; those of higher tiers, of blocks that some region
+ * has, and of those that have asked for one, whose counts began again then, were hot before. */
 static uint32_t executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    if (tb_profile_of(tb)->region_root)
+    if (tb_profile_of(tb)->region_root || tb->requested_tier != TB_TIER_NONE || tb->deferrals > 0)
         return UINT32_MAX;
     return executions_in_tier1(exec, tb);
 }
