@@ -13,6 +13,7 @@
 #define OPT_PASSES(OPT_PASS)                                                                       \
     OPT_PASS(fold, "constant folding")                                                             \
     OPT_PASS(simplify, "algebraic simplification")                                                 \
+    OPT_PASS(ranges, "32-bit dataflow: extensions and masks that change nothing (for simplify)")   \
     OPT_PASS(forward, "register write to read forwarding, shared register reads")                  \
     OPT_PASS(cse, "common subexpressions")                                                         \
     OPT_PASS(dead, "dead register writes and unused values")

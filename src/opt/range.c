@@ -1,6 +1,6 @@
 /* What is known about the size of a value: enough to drop extensions and masks that change nothing,
  * which is most of what the W instructions of RV64 leave behind. Asked for rarely, so it is worked
- * out anew each time, through at most MAX_DEPTH operands. */
+ * out anew each time, through at most MAX_DEPTH operands. Without pass `ranges` nothing is known. */
 #include "src/opt/internal.h"
 
 enum { MAX_DEPTH = 4 };
@@ -121,5 +121,5 @@ static struct opt_range range_of(const struct opt *opt, ir_ref ref, unsigned dep
 
 struct opt_range opt_range_of(const struct opt *opt, ir_ref ref)
 {
-    return range_of(opt, ref, MAX_DEPTH);
+    return range_of(opt, ref, opt_has(opt, OPT_ranges) ? MAX_DEPTH : 0);
 }
