@@ -137,6 +137,7 @@ static struct reg_facts at_entry(const struct reg_facts *assumed, const struct n
         .narrow = assumed->narrow & node->live_in,
         .arithmetic_full = assumed->arithmetic_full & node->live_in,
         .arithmetic_narrow = assumed->arithmetic_narrow & node->live_in,
+        .is_wide = assumed->is_wide,
     };
 }
 
@@ -159,7 +160,8 @@ static void solve_forward(struct forward_state *state, const struct reg_facts *a
 {
     struct node_facts *nodes = state->facts->nodes;
     for (uint32_t i = 0; i < state->region->length; i++)
-        nodes[i].regs_in = nodes[i].is_entry ? at_entry(assumed, &nodes[i]) : reg_facts_top();
+        nodes[i].regs_in =
+            nodes[i].is_entry ? at_entry(assumed, &nodes[i]) : reg_facts_top(assumed->is_wide);
     do {
         state->changed = false;
         for (uint32_t i = 0; i < state->region->length; i++)
@@ -226,12 +228,13 @@ static bool has_loop(const struct ir_region *region, const struct region_facts *
 static struct reg_facts stable_facts(struct forward_state *state)
 {
     const struct reg_facts everything = {
-        .narrow = state->facts->used,
+        .narrow = state->facts->used & regs_narrowable(state->facts->is_wide),
         .arithmetic_full = state->facts->used,
         .arithmetic_narrow = state->facts->used,
+        .is_wide = state->facts->is_wide,
     };
     solve_forward(state, &everything);
-    struct reg_facts stable = {0};
+    struct reg_facts stable = {.is_wide = state->facts->is_wide};
     for (uint32_t i = 0; i < state->region->length; i++) {
         const struct node_facts *node = &state->facts->nodes[i];
         if (!node->is_entry)
@@ -260,7 +263,8 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
         written |= facts->nodes[i].written;
         truncated |= truncated_regs(region->nodes[i].block);
     }
-    struct reg_facts assumed = {.narrow = stable.narrow & truncated & (written | float_regs)};
+    struct reg_facts assumed = {.narrow = stable.narrow & truncated & (written | float_regs),
+                                .is_wide = stable.is_wide};
     assumed.arithmetic_narrow = stable.arithmetic_narrow & stable.unclean & assumed.narrow;
     assumed.arithmetic_full =
         stable.arithmetic_full & stable.unclean & written & ~assumed.narrow;
@@ -355,6 +359,7 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
 {
     *ret_facts = (struct region_facts){
         .nodes = arena_zalloc(arena, region->length * sizeof(struct node_facts)),
+        .is_wide = options->is_wide,
     };
     scan_blocks(region, ret_facts);
     mark_entries(region, ret_facts);
@@ -371,7 +376,7 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
         .facts = ret_facts,
         .values = arena_alloc(arena, ret_facts->longest_block * sizeof(struct value_facts)),
     };
-    struct reg_facts assumed = {0};
+    struct reg_facts assumed = {.is_wide = options->is_wide};
     if (has_loop(region, ret_facts))
         assumed = choose_assumptions(&state);
     solve_forward(&state, &assumed);

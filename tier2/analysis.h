@@ -43,6 +43,7 @@ struct region_facts {
     uint64_t lazy; /* those that need no copy in the function: only read, and nothing known */
     uint32_t longest_block;
     bool is_all_live; /* everything is live everywhere */
+    bool is_wide;     /* of all reg_facts */
 };
 
 struct analysis_options {
@@ -50,6 +51,7 @@ struct analysis_options {
     bool is_precise; /* everything is live everywhere */
     bool has_fma;    /* of the host */
     bool is_flagless; /* tier_job */
+    bool is_wide;     /* reg_facts */
 };
 
 /* Fills *ret_facts; everything lies in the arena. */

@@ -100,10 +100,10 @@ static bool is_narrow_memory(const struct ir_insn *insn)
 }
 
 static bool is_narrow(const struct ir_block *block, const struct ir_insn *insn,
-                      uint64_t narrow_regs, const struct value_facts *values)
+                      const struct reg_facts *regs, const struct value_facts *values)
 {
     uint64_t value;
-    if (insn->type != IR_I64 && insn->type != IR_F64)
+    if (insn->type != IR_F64 && (insn->type != IR_I64 || regs->is_wide))
         return false;
     switch ((enum narrow_rule)narrow_rule[insn->op]) {
     case NARROW_NEVER:
@@ -113,7 +113,7 @@ static bool is_narrow(const struct ir_block *block, const struct ir_insn *insn,
     case NARROW_CONST:
         return is_narrow_const(insn);
     case NARROW_REG:
-        return reg_has_type(insn->imm, insn->type) && (narrow_regs & reg_bit(insn->imm));
+        return reg_has_type(insn->imm, insn->type) && (regs->narrow & reg_bit(insn->imm));
     case NARROW_SIGNED:
         return ir_width_of(block, insn->a) <= 32;
     case NARROW_UNSIGNED:
@@ -179,12 +179,13 @@ static void find_arithmetic(const struct ir_insn *insn, const struct reg_facts *
 
 /* ---- interface ---- */
 
-struct reg_facts reg_facts_top(void)
+struct reg_facts reg_facts_top(bool is_wide)
 {
     return (struct reg_facts){
-        .narrow = UINT64_MAX,
+        .narrow = regs_narrowable(is_wide),
         .arithmetic_full = UINT64_MAX,
         .arithmetic_narrow = UINT64_MAX,
+        .is_wide = is_wide,
     };
 }
 
@@ -200,7 +201,7 @@ void value_facts_find(const struct ir_block *block, ir_ref ref, const struct reg
                       struct value_facts *values)
 {
     const struct ir_insn *insn = &block->insns[ref];
-    values[ref].is_narrow = is_narrow(block, insn, regs->narrow, values);
+    values[ref].is_narrow = is_narrow(block, insn, regs, values);
     find_arithmetic(insn, regs, values, &values[ref]);
 }
 

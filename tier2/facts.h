@@ -1,7 +1,8 @@
 /* What is known of the values and registers of one block (facts.c).
  *
  * A value or register is *narrow* when an i64 holds a sign-extended 32-bit number, or an f64 a
- * boxed f32. Lowering then keeps its 32-bit form alone, so that LLVM sees 32-bit arithmetic.
+ * boxed f32. Lowering then keeps its 32-bit form alone, so that LLVM sees 32-bit arithmetic. With
+ * the 32-bit dataflow switched off (is_wide) no i64 is narrow.
  * It is *arithmetic* when it is the result of a floating-point operation (of its narrow form when
  * it is narrow): a NaN in it stands for the canonical NaN, and it may be *unclean*, which means
  * that it is not yet made canonical. Operations do not care; stores, exits and the like do. */
@@ -24,6 +25,7 @@ struct reg_facts {
     uint64_t narrow;
     uint64_t arithmetic_full, arithmetic_narrow;
     uint64_t unclean;
+    bool is_wide; /* the same throughout a region */
 };
 
 static inline uint64_t reg_bit(uint64_t reg)
@@ -37,8 +39,14 @@ static inline bool reg_has_type(uint64_t reg, unsigned type)
     return reg < IR_FIRST_FP_REG ? type == IR_I64 : type == IR_F64;
 }
 
+/* Registers that may be narrow at all. */
+static inline uint64_t regs_narrowable(bool is_wide)
+{
+    return is_wide ? UINT64_MAX << IR_FIRST_FP_REG : UINT64_MAX;
+}
+
 /* Nothing is known to be false yet: what a meet starts from. */
-struct reg_facts reg_facts_top(void);
+struct reg_facts reg_facts_top(bool is_wide);
 void reg_facts_meet(struct reg_facts *facts, const struct reg_facts *other);
 static inline bool reg_facts_equal(const struct reg_facts *a, const struct reg_facts *b)
 {

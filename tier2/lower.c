@@ -498,7 +498,7 @@ static void lower_guarded_entry(struct lowering *lower, uint32_t index)
     LLVMBuildBr(lower->builder, lower->blocks[index].enter);
     lower_continue_at(lower, fallback);
     lower->is_leaving = true;
-    lower_block_body(lower, index, (struct reg_facts){0}, 0);
+    lower_block_body(lower, index, (struct reg_facts){.is_wide = lower->facts->is_wide}, 0);
     lower->is_leaving = false;
 }
 

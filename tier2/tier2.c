@@ -324,6 +324,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .is_precise = job->is_precise,
         .has_fma = host_features()->has_fma,
         .is_flagless = job->is_flagless,
+        .is_wide = !tier2->options.is_narrowing,
     };
     region_analyse(job->region, &analysis, &tier2->arena, &facts);
     struct lowering lower = {

@@ -11,6 +11,7 @@ struct tier_options {
                               with the region's own counter */
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 3: call-free loops of one block poll every 256 iterations */
+    bool is_narrowing;      /* tier 2: keep what is known to be of 32 bits as such */
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_pinning_float;  /* tier 1: the same for f registers */
     bool is_caching_inline; /* inline caches at indirect exits */

@@ -53,7 +53,10 @@ static struct engine {
      .is_optimised = true,
      .is_slow = true,
      .create = create_tier2,
-     .options = {.is_polling_chunked = true, .is_caching_jumps = true, .is_verifying = true}},
+     .options = {.is_polling_chunked = true,
+                 .is_narrowing = true,
+                 .is_caching_jumps = true,
+                 .is_verifying = true}},
     {.name = "tier 2 precise",
      .level = TB_TIER_2,
      .is_optimised = true,
@@ -65,7 +68,10 @@ static struct engine {
      .level = TB_TIER_3,
      .is_slow = true,
      .create = create_tier2,
-     .options = {.is_polling_chunked = true, .is_caching_jumps = true, .is_verifying = true}},
+     .options = {.is_polling_chunked = true,
+                 .is_narrowing = true,
+                 .is_caching_jumps = true,
+                 .is_verifying = true}},
 #endif
 };
 

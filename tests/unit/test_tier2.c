@@ -54,6 +54,7 @@ static void setup(void)
 {
     options = (struct tier_options){
         .is_polling_chunked = true,
+        .is_narrowing = true,
         .is_caching_jumps = true,
         .is_verifying = true,
     };
@@ -384,6 +385,61 @@ START_TEST(random_regions_do_as_the_reference)
         tb_flush(cache);
         arena_reset(&arena);
     }
+}
+END_TEST
+
+/* Everything on 64 bits. */
+START_TEST(random_regions_do_as_the_reference_without_narrowing)
+{
+    teardown();
+    options.is_narrowing = false;
+    start(CODE_BYTES);
+    for (uint64_t seed = 1000000; seed < 1000000 + RANDOM_REGIONS / 2; seed++) {
+        is_precise = seed % 5 == 2;
+        check_random_block(seed, TB_TIER_2);
+        check_random_region(seed, seed % 4 == 0 ? TB_TIER_3 : TB_TIER_2);
+        tb_flush(cache);
+        arena_reset(&arena);
+    }
+}
+END_TEST
+
+/* A counter that is written by addiw and compared with a loaded word: the entry must check that x10 is
+ * narrow, which is a comparison with 2^32. */
+static bool is_counter_guarded(void)
+{
+    char *text;
+    size_t size;
+    struct ir_region *region = region_new(1);
+    set_block(region, 0, parse("block 0x7000, 16 bytes, 4 insns, mode 0\n"
+                               "  v0 = get_reg.i64 x10\n"
+                               "  v1 = trunc.i32 v0\n"
+                               "  v2 = const.i32 0x1\n"
+                               "  v3 = add.i32 v1, v2\n"
+                               "  v4 = sext.i64 v3\n"
+                               "  set_reg v4, x10\n"
+                               "  v6 = get_reg.i64 x11\n"
+                               "  v7 = load.i64 v6, s32@4, 0\n"
+                               "  v8 = ne.i64 v4, v7\n"
+                               "  exit_if v8, jump, 0x7000\n"
+                               "  exit_trap ebreak, 0x7010\n"));
+    add_edge(region, 0, 0, false);
+    dump.llvm = open_memstream(&text, &size);
+    must_compile(region, TB_TIER_2);
+    fclose(dump.llvm);
+    bool is_guarded = strstr(text, ", 4294967296") != NULL;
+    dump.llvm = NULL;
+    free(text);
+    return is_guarded;
+}
+
+START_TEST(narrowing_keeps_a_counter_narrow)
+{
+    ck_assert(is_counter_guarded());
+    teardown();
+    options.is_narrowing = false;
+    start(CODE_BYTES);
+    ck_assert(!is_counter_guarded());
 }
 END_TEST
 
@@ -1016,6 +1072,8 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, random_blocks_do_as_the_reference);
     tcase_add_test(tests, random_regions_do_as_the_reference);
+    tcase_add_test(tests, random_regions_do_as_the_reference_without_narrowing);
+    tcase_add_test(tests, narrowing_keeps_a_counter_narrow);
     tcase_add_test(tests, array_loops_are_exact_and_vectorised);
     tcase_add_test(tests, an_entry_guard_raises_no_flags);
     tcase_add_test(tests, flagless_regions_leave_flag_users_alone);
