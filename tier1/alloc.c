@@ -219,13 +219,19 @@ static bool fits_immediate(uint64_t value, unsigned width)
     return width < 64 || (int64_t)value == (int32_t)value;
 }
 
+/* A value in memory that nobody needs after this is used from there. */
+static bool is_last_from_memory(const struct t1 *t, ir_ref value)
+{
+    return t->values[value].next_use == IR_NONE && has_memory(t, value) && t->options->is_folding;
+}
+
 struct x64_operand t1_use(struct t1 *t, ir_ref value, unsigned width, bool allows_immediate)
 {
     const struct t1_value *v = &t->values[value];
     uint64_t imm = t1_imm(t, value);
-    if (allows_immediate && t1_is_const(t, value) && fits_immediate(imm, width))
+    if (allows_immediate && t1_is_immediate(t, value) && fits_immediate(imm, width))
         return (struct x64_operand){X64_IMM, 0, (int32_t)imm};
-    if (v->gpr == X64_NO_REG && v->next_use == IR_NONE && has_memory(t, value)) {
+    if (v->gpr == X64_NO_REG && is_last_from_memory(t, value)) {
         struct x64_mem mem = t1_memory_of(t, value);
         return (struct x64_operand){X64_MEM, mem.base, mem.disp};
     }
@@ -264,7 +270,7 @@ unsigned t1_use_xmm(struct t1 *t, ir_ref value)
 struct x64_operand t1_use_xmm_operand(struct t1 *t, ir_ref value)
 {
     const struct t1_value *v = &t->values[value];
-    if (v->xmm == X64_NO_REG && v->next_use == IR_NONE && has_memory(t, value)) {
+    if (v->xmm == X64_NO_REG && is_last_from_memory(t, value)) {
         struct x64_mem mem = t1_memory_of(t, value);
         return (struct x64_operand){X64_MEM, mem.base, mem.disp};
     }
@@ -606,7 +612,7 @@ static void set_memory_float(struct t1 *t, unsigned guest, ir_ref value)
 static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
 {
     struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
-    if (t->host_of[guest] == X64_NO_REG && t1_is_const(t, value) &&
+    if (t->host_of[guest] == X64_NO_REG && t1_is_immediate(t, value) &&
         fits_immediate(t1_imm(t, value), 64)) {
         vacate_memory(t, guest);
         x64_store_i(&t->x, mem, 64, (int32_t)t1_imm(t, value));

@@ -135,6 +135,7 @@ struct t1 {
     ir_ref arch[IR_GUEST_REGS];          /* value known to be in the guest register, or IR_NONE */
     uint32_t op[IR_OP_COUNT];            /* what planning asks about each operation (plan.c) */
     uint64_t pinned;                     /* guest registers that live in host registers */
+    uint64_t hinted;                     /* those of them that results are computed in */
     uint8_t host_of[IR_GUEST_REGS];      /* host register of each (of an f register the XMM), or
                                             X64_NO_REG */
 };
@@ -158,6 +159,11 @@ static inline bool t1_is_const(const struct t1 *t, ir_ref value)
 static inline uint64_t t1_imm(const struct t1 *t, ir_ref value)
 {
     return t->insns[value].imm;
+}
+/* A constant that need not be in a register (its register is t1_use_gpr's when folding is off). */
+static inline bool t1_is_immediate(const struct t1 *t, ir_ref value)
+{
+    return t1_is_const(t, value) && t->options->is_folding;
 }
 static inline bool t1_is_live(const struct t1 *t, ir_ref value)
 {

@@ -112,7 +112,7 @@ void t1_emit_add(struct t1 *t, ir_ref ref, const struct t1_node *node)
     struct x64_operand source_a = t1_use(t, a, op_width(node), true);
     struct x64_operand source_b = t1_use(t, b, op_width(node), true);
     unsigned reg = t1_def_gpr(t, ref, a, b);
-    if (!put_lea_add(t, w_of(node), reg, source_a, source_b))
+    if (!t->options->is_folding || !put_lea_add(t, w_of(node), reg, source_a, source_b))
         put_two_operand(t, X64_ADD, w_of(node), reg, source_a, source_b);
 }
 
@@ -130,7 +130,7 @@ void t1_emit_xor(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref a = node->operand[0], b = node->operand[1];
     uint64_t ones = bits_zero_extend(UINT64_MAX, op_width(node));
-    if (!t1_is_const(t, b) || (t1_imm(t, b) & ones) != ones) {
+    if (!t1_is_immediate(t, b) || (t1_imm(t, b) & ones) != ones) {
         emit_alu(t, ref, node, X64_XOR);
         return;
     }
@@ -186,7 +186,7 @@ static void emit_andn(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_emit_and(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     ir_ref b = node->operand[1];
-    unsigned width = t1_is_const(t, b) ? width_of_mask(t1_imm(t, b)) : 0;
+    unsigned width = t1_is_immediate(t, b) ? width_of_mask(t1_imm(t, b)) : 0;
     if (node->flags & T1_ANDN)
         emit_andn(t, ref, node);
     else if (width && width < ir_type_width[node->type])
@@ -414,7 +414,7 @@ static void emit_bmi2_shift(struct t1 *t, ir_ref ref, const struct t1_node *node
 static void emit_shift(struct t1 *t, ir_ref ref, const struct t1_node *node, enum x64_shift op,
                        unsigned bmi2_prefix)
 {
-    if (t1_is_const(t, node->operand[1]))
+    if (t1_is_immediate(t, node->operand[1]))
         emit_shift_by_constant(t, ref, node, op);
     else if (bmi2_prefix && t->features & T1_BMI2)
         emit_bmi2_shift(t, ref, node, bmi2_prefix);

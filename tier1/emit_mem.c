@@ -37,7 +37,7 @@ static struct x64_mem guest_at(unsigned index, int32_t disp)
 /* The operand for guest address value + disp. */
 static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
 {
-    if (t1_is_const(t, value)) {
+    if (t1_is_immediate(t, value)) {
         uint64_t address = t1_imm(t, value) + disp;
         if ((int64_t)address == (int32_t)address)
             return x64_at(TB_HOST_MEMORY, (int32_t)address);
@@ -46,7 +46,7 @@ static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
         return guest_at(temp, 0);
     }
     unsigned reg = t1_use_gpr(t, value);
-    if ((int64_t)disp == (int32_t)disp)
+    if (disp == 0 || ((int64_t)disp == (int32_t)disp && t->options->is_folding))
         return guest_at(reg, (int32_t)disp);
     unsigned temp = t1_temp_gpr(t);
     x64_mov_ri(&t->x, temp, disp);
@@ -133,7 +133,7 @@ void t1_emit_store(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
     struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
     uint64_t imm = t1_imm(t, value);
-    if (t1_is_const(t, value) && (width < 64 || (int64_t)imm == (int32_t)imm)) {
+    if (t1_is_immediate(t, value) && (width < 64 || (int64_t)imm == (int32_t)imm)) {
         note_fault(t, memop);
         x64_store_i(&t->x, mem, width, (int32_t)imm);
         return;

@@ -28,6 +28,7 @@ enum plan_trait {
     COMMUTES = 4,
     EXITS = 8,
     SELECTS = 16, /* the condition, operand a, goes last */
+    FUSES = 32,   /* an exit that may become one with the compare before it */
 };
 
 /* Together, so that it is one load: kind, traits, how many operands are values. */
@@ -83,11 +84,11 @@ static const uint8_t own_traits[IR_OP_COUNT] = {
     [IR_select] = SELECTS,
 };
 
-static enum plan_kind kind_of(unsigned op)
+static enum plan_kind kind_of(unsigned op, bool is_folding)
 {
     if (op == IR_const)
         return KIND_CONST;
-    if (own_kinds[op])
+    if (own_kinds[op] && (own_kinds[op] != KIND_FOLDED || is_folding))
         return (enum plan_kind)own_kinds[op];
     unsigned flags = ir_op_info[op].flags;
     return flags & (IR_EXITS | IR_ACCESSES) ? KIND_OBSERVES
@@ -97,9 +98,12 @@ static enum plan_kind kind_of(unsigned op)
 
 void t1_plan_init(struct t1 *t)
 {
+    bool is_folding = t->options->is_folding;
     for (unsigned op = 0; op < IR_OP_COUNT; op++) {
-        unsigned traits = own_traits[op] | (ir_op_info[op].flags & IR_EXITS ? EXITS : 0u);
-        t->op[op] = (uint32_t)kind_of(op) | traits << TRAITS_SHIFT |
+        bool exits = ir_op_info[op].flags & IR_EXITS;
+        unsigned traits =
+            own_traits[op] | (exits ? EXITS : 0u) | (exits && is_folding ? FUSES : 0u);
+        t->op[op] = (uint32_t)kind_of(op, is_folding) | traits << TRAITS_SHIFT |
                     (uint32_t)ir_op_info[op].operand_count << COUNT_SHIFT;
     }
 }
@@ -536,7 +540,7 @@ static inline bool is_behind_value(const struct t1 *t, const struct ir_insn *ins
 /* A result for a pinned register of its class should be computed there. */
 static inline bool is_for_pinned(const struct t1 *t, unsigned guest, ir_ref value)
 {
-    return t->pinned >> guest & 1 && t1_is_float(t, value) == t1_is_float_reg(guest);
+    return t->hinted >> guest & 1 && t1_is_float(t, value) == t1_is_float_reg(guest);
 }
 
 /* Nearly every conditional exit stands right behind its compare, which nobody else uses: the two are
@@ -630,7 +634,7 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         fill_node(t, node, ref, insn, op, setter == i + 1 ? T1_SETS : 0, follow, (ir_ref)length,
                   has_aliases);
         follow = ref;
-        if (traits_in(op) & EXITS && is_behind_compare(insn, value, ref)) {
+        if (traits_in(op) & FUSES && is_behind_compare(insn, value, ref)) {
             fuse_compare(t, node, ref, insn - 1, has_aliases);
             i--;
         }

@@ -112,6 +112,8 @@ static inline void end_node(struct t1 *t, ir_ref ref, const struct t1_node *node
     }
     if (t->values[ref].next_use == IR_NONE)
         t1_release(t, ref);
+    if (!t->options->is_caching_registers)
+        t1_spill_for_libcall(t);
 }
 
 static void emit_nodes(struct t1 *t)
@@ -277,6 +279,7 @@ static void init_pinned(struct t1 *t, const struct tier_options *options)
     t->pinned |= options->is_pinning_float ? UINT64_C(1) << (guest) : 0;
     TB_PINNED(NOTE_PINNED)
     TB_PINNED_FLOAT(NOTE_FLOAT)
+    t->hinted = options->is_hinting ? t->pinned : 0;
 #undef NOTE_FLOAT
 #undef NOTE_PINNED
 }

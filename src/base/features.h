@@ -12,6 +12,12 @@
     FEATURE(jump_cache, "tier0 tier1 auto", "per-hart cache of indirect jump destinations")        \
     FEATURE(pinning, "tier1 auto", "guest registers pinned in host registers (tier 1)")            \
     FEATURE(float_pinning, "tier1 auto", "f registers pinned in XMM registers (tier 1)")           \
+    FEATURE(register_caching, "tier1 auto",                                                        \
+            "values stay in scratch registers from operation to operation (tier 1)")               \
+    FEATURE(folding, "tier1 auto",                                                                 \
+            "immediates, memory operands, addresses, lea, compare with branch (tier 1)")           \
+    FEATURE(destination_hints, "tier1 auto",                                                       \
+            "results are computed in the pinned register they go to (tier 1)")                     \
     FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \
     FEATURE(narrowing, "auto", "32-bit dataflow: what holds 32 bits is computed on 32 (tier 2)")   \
     FEATURE(superinstructions, "tier0", "one handler for common pairs of operations (tier 0)")     \

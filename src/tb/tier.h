@@ -14,6 +14,9 @@ struct tier_options {
     bool is_narrowing;      /* tier 2: keep what is known to be of 32 bits as such */
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_pinning_float;  /* tier 1: the same for f registers */
+    bool is_caching_registers; /* tier 1: values stay in scratch registers between operations */
+    bool is_folding;        /* tier 1: operations and constants become operands of their user */
+    bool is_hinting;        /* tier 1: results are computed in the pinned register they go to */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
     bool is_fusing;         /* tier 0: one handler for common pairs of operations */

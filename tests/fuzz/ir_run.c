@@ -45,6 +45,9 @@ static struct engine {
      .create = tier1_create,
      .options = {.is_pinning = true,
                  .is_pinning_float = true,
+                 .is_caching_registers = true,
+                 .is_folding = true,
+                 .is_hinting = true,
                  .is_caching_inline = true,
                  .is_caching_jumps = true}},
 #if TIERCEL_FUZZ_TIER2

@@ -37,8 +37,12 @@ static void setup(void)
     memset(vcpu, 0, sizeof *vcpu);
     vcpu_init(vcpu, NULL);
     arena_init(&arena);
-    options = (struct tier_options){.is_pinning = true, .is_pinning_float = true,
-                                     .is_caching_inline = true,
+    options = (struct tier_options){.is_pinning = true,
+                                    .is_pinning_float = true,
+                                    .is_caching_registers = true,
+                                    .is_folding = true,
+                                    .is_hinting = true,
+                                    .is_caching_inline = true,
                                     .is_caching_jumps = true};
     tier = tier1_create(cache, &options);
 }
@@ -269,6 +273,27 @@ START_TEST(random_blocks_match_without_pinning)
 }
 END_TEST
 
+/* Register caching, folding and hints off: each alone, then all. */
+static const struct switched_off {
+    bool is_caching_registers, is_folding, is_hinting;
+} switched_off[] = {{false, true, true}, {true, false, true}, {true, true, false}, {false}};
+enum { SWITCHED_OFF_COUNT = sizeof switched_off / sizeof *switched_off };
+
+static void switch_off(const struct switched_off *row)
+{
+    options.is_caching_registers = row->is_caching_registers;
+    options.is_folding = row->is_folding;
+    options.is_hinting = row->is_hinting;
+    use_tier(t1_host_features());
+}
+
+START_TEST(random_blocks_match_with_techniques_off)
+{
+    switch_off(&switched_off[_i]);
+    check_random_blocks(7000000 + 100000 * (unsigned)_i);
+}
+END_TEST
+
 START_TEST(random_blocks_match_with_counters)
 {
     options.is_counting_stats = true;
@@ -466,6 +491,41 @@ START_TEST(idioms_match)
 }
 END_TEST
 
+START_TEST(idioms_match_with_techniques_off)
+{
+    switch_off(&switched_off[_i]);
+    check_idioms(3000000 + 100000 * (unsigned)_i);
+}
+END_TEST
+
+/* What one block takes: a sum of x5 (in memory) and x10 (pinned), of which some bits go to pinned
+ * registers, and a branch. */
+static uint32_t code_bytes_of_sum(void)
+{
+    arena_reset(&arena);
+    begin_block(0x1000);
+    ir_ref sum = ir_binary(&builder, IR_add, IR_I64, ir_get_reg(&builder, IR_I64, 5),
+                           ir_binary(&builder, IR_shl, IR_I64, ir_get_reg(&builder, IR_I64, 10),
+                                     number(2)));
+    sum = ir_binary(&builder, IR_xor, IR_I64, sum, ir_get_reg(&builder, IR_I64, 5));
+    for (unsigned reg = 11; reg < 16; reg++)
+        ir_set_reg(&builder, reg, ir_binary(&builder, IR_and, IR_I64, sum, number(reg)));
+    exit_to(IR_exit_if, ir_binary(&builder, IR_lt_u, IR_I64, sum, number(77)), 0x2000);
+    exit_to(IR_exit_direct, IR_NONE, 0x4000);
+    return tb_code_of(compiled(builder.block), TB_TIER_1)->size_bytes;
+}
+
+START_TEST(each_technique_saves_code)
+{
+    uint32_t all = code_bytes_of_sum();
+    for (unsigned i = 0; i < SWITCHED_OFF_COUNT; i++) {
+        switch_off(&switched_off[i]);
+        uint32_t size_bytes = code_bytes_of_sum();
+        ck_assert_msg(size_bytes > all, "%u: %u bytes, with all techniques %u", i, size_bytes, all);
+    }
+}
+END_TEST
+
 /* ---- precise faults: each access faults once, its registers are noted, and is then let through */
 
 struct snapshot {
@@ -590,6 +650,13 @@ START_TEST(registers_are_exact_at_each_access)
 {
     use_tier(t1_host_features());
     check_precise(5000000, 1000);
+}
+END_TEST
+
+START_TEST(registers_are_exact_with_techniques_off)
+{
+    switch_off(&switched_off[_i]);
+    check_precise(6500000 + 1000 * (unsigned)_i, 300);
 }
 END_TEST
 
@@ -846,10 +913,14 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, random_blocks_match_on_a_plain_host);
     tcase_add_test(tcase, random_blocks_match_with_some_features);
     tcase_add_test(tcase, random_blocks_match_without_pinning);
+    tcase_add_loop_test(tcase, random_blocks_match_with_techniques_off, 0, SWITCHED_OFF_COUNT);
     tcase_add_test(tcase, random_blocks_match_with_counters);
     tcase_add_test(tcase, idioms_match);
+    tcase_add_loop_test(tcase, idioms_match_with_techniques_off, 0, SWITCHED_OFF_COUNT);
+    tcase_add_test(tcase, each_technique_saves_code);
     tcase_add_test(tcase, registers_are_exact_at_each_access);
     tcase_add_test(tcase, registers_are_exact_without_pinning);
+    tcase_add_loop_test(tcase, registers_are_exact_with_techniques_off, 0, SWITCHED_OFF_COUNT);
     tcase_add_test(tcase, direct_exits_chain);
     tcase_add_test(tcase, backward_exits_poll);
     tcase_add_test(tcase, heat_runs_out);
