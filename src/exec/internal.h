@@ -41,6 +41,7 @@ struct exec_thread {
     bool is_at_call;              /* vcpu.pc was called through a pointer */
     struct guest_fault fault;     /* set by the fault handler */
     uint64_t indirect_fills;      /* look-ups by the loop after misses */
+    uint64_t next_block_hits;     /* look-ups that the loop need not do */
     uint64_t stress_state;        /* of the random numbers of stress.c */
     _Atomic uint64_t samples[SAMPLE_COUNT]; /* written by the profiling signal on this thread */
 };
@@ -147,7 +148,8 @@ uint64_t exec_cpu_time_ns(void);
 struct turn {
     struct tb *indirect_from; /* its inline cache waits to be filled */
     bool is_indirect;
-    uint64_t generation;      /* of the cache then: indirect_from is gone when it has changed */
+    struct tb *next_hint;     /* the block that a direct exit named, or NULL */
+    uint64_t generation;      /* of the cache then: the records are gone when it has changed */
 };
 
 enum os_action loop_handle_pending(struct exec_thread *thread);

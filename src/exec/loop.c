@@ -112,11 +112,16 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
     switch ((enum vcpu_exit)vcpu->exit_reason) {
     case VCPU_EXIT_TB:
         vcpu->pc = vcpu->exit_tb->pc;
+        if (exec_has(exec, FEATURE_next_block_hint))
+            *turn = (struct turn){.next_hint = vcpu->exit_tb,
+                                  .generation = exec->cache->generation};
         return OS_CONTINUE;
     case VCPU_EXIT_PC:
         return OS_CONTINUE;
     case VCPU_EXIT_INDIRECT:
-        *turn = (struct turn){vcpu->exit_tb, true, exec->cache->generation};
+        *turn = (struct turn){.indirect_from = vcpu->exit_tb,
+                              .is_indirect = true,
+                              .generation = exec->cache->generation};
         return OS_CONTINUE;
     case VCPU_EXIT_PROMOTE:
         vcpu->pc = vcpu->exit_tb->pc;
@@ -156,6 +161,20 @@ static bool is_call(const struct exec_thread *thread, const struct turn *turn)
                                   to_pc - from->pc + FAR_BYTES > 2 * FAR_BYTES);
 }
 
+/* The block to run next, by the turn's hint: without lock and look-up. NULL: the hint does not hold,
+ * or the block has no code. */
+static struct tb *hinted_tb(struct exec_thread *thread, const struct turn *turn)
+{
+    const struct vcpu *vcpu = &thread->vcpu;
+    struct tb *tb = turn->next_hint;
+    if (!tb || turn->generation != thread->exec->cache->generation || tb->pc != vcpu->pc ||
+        tb->mode != tb_mode_of_frm(vcpu->frm) ||
+        atomic_load_explicit(&tb->tier, memory_order_acquire) == TB_TIER_NONE)
+        return NULL;
+    thread->next_block_hits++;
+    return tb;
+}
+
 enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
 {
     struct exec_thread *thread = vcpu->owner;
@@ -180,7 +199,9 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
         if (exec->config.stress.kinds)
             stress_turn(thread);
         thread->is_at_call = is_call(thread, &turn);
-        struct tb *tb = translate_at(thread, vcpu->pc, &status, err);
+        struct tb *tb = hinted_tb(thread, &turn);
+        if (!tb)
+            tb = translate_at(thread, vcpu->pc, &status, err);
         if (!tb)
             break;
         loop_fill_indirect(thread, &turn, tb);

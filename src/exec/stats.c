@@ -15,7 +15,7 @@ struct summary {
     uint64_t counter[COUNTER_COUNT];
     uint64_t samples[SAMPLE_COUNT];
     uint64_t sample_total;
-    uint64_t indirect_fills;
+    uint64_t indirect_fills, next_block_hits;
     struct bulk_count bulk[IR_BULK_COUNT], libcall[IR_LIBCALL_COUNT];
 };
 
@@ -32,6 +32,7 @@ static struct summary summarise(const struct exec *exec)
             summary.sample_total += count;
         }
         summary.indirect_fills += thread->indirect_fills;
+        summary.next_block_hits += thread->next_block_hits;
         for (int i = 0; i < IR_BULK_COUNT; i++) {
             summary.bulk[i].calls += thread->vcpu.bulk[i].calls;
             summary.bulk[i].bytes += thread->vcpu.bulk[i].bytes;
@@ -121,9 +122,9 @@ void exec_write_stats_text(struct exec *exec, FILE *out)
             cache->stats.flushes);
     fprintf(out,
             "indirect jumps: inline cache hits %" PRIu64 ", jump cache hits %" PRIu64
-            ", look-ups %" PRIu64 "\n",
+            ", look-ups %" PRIu64 "; direct exits by next-block hint %" PRIu64 "\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
-            summary.indirect_fills);
+            summary.indirect_fills, summary.next_block_hits);
     text_routines(exec, &summary, out);
     fprintf(out, "code memory: %zu of %zu bytes used, peak %zu\n",
             cache->memory->code_used + cache->memory->stub_used, cache->memory->code_limit,
@@ -228,9 +229,9 @@ void exec_write_stats_json(struct exec *exec, FILE *out)
             cache->stats.flushes);
     fprintf(out,
             "  \"inline_cache_hits\": %" PRIu64 ",\n  \"jump_cache_hits\": %" PRIu64
-            ",\n  \"indirect_lookups\": %" PRIu64 ",\n",
+            ",\n  \"indirect_lookups\": %" PRIu64 ",\n  \"next_block_hits\": %" PRIu64 ",\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
-            summary.indirect_fills);
+            summary.indirect_fills, summary.next_block_hits);
     json_routines(&summary, out);
     json_functions(exec, out);
     fprintf(out, "  \"code_memory\": {\"limit\": %zu, \"used\": %zu, \"peak\": %zu},\n",

@@ -23,7 +23,7 @@ static const struct {
 void stress_list(FILE *out)
 {
     for (unsigned i = 0; i < STRESS_COUNT; i++)
-        fprintf(out, "  %-14s one turn of the loop in %u: %s\n", kinds[i].name, kinds[i].one_in,
+        fprintf(out, "  %-18s one turn of the loop in %u: %s\n", kinds[i].name, kinds[i].one_in,
                 kinds[i].text);
 }
 

@@ -96,6 +96,17 @@ done
 cmp -s "$work/expected" "$work/out" || fail 'huffman differs with forced swaps'
 grep -q '"swaps": [1-9][0-9]' "$work/stats" || fail 'no swaps are forced'
 
+# where blocks are not chained the loop takes the next one by its hint, or looks each one up
+for tier in 0 1; do
+    for off in -chaining -chaining,-next_block_hint; do
+        "$tiercel" --tier=$tier --features=$off --stats=json:"$work/stats$off" "$kernels/huffman" 2 \
+            >"$work/out" || fail "huffman with --tier=$tier --features=$off"
+        cmp -s "$work/expected" "$work/out" || fail "huffman differs with --tier=$tier --features=$off"
+    done
+    grep -q '"next_block_hits": [1-9][0-9][0-9][0-9]' "$work/stats-chaining" || fail 'no hint holds'
+    grep -q '"next_block_hits": 0,' "$work/stats-chaining,-next_block_hint" || fail 'a hint holds'
+done
+
 # dumps and traces go to stderr and change nothing
 for kind in decode ir opt x64; do
     "$tiercel" --tier=1 --dump=$kind "$hello" >"$work/out" 2>"$work/err" || fail "--dump=$kind"
