@@ -99,10 +99,10 @@ void tiercel_list_passes(FILE *out)
 {
     fprintf(out, "optimiser passes (--opt=-NAME,... or all, none):\n");
     for (int i = 0; i < OPT_PASS_COUNT; i++)
-        fprintf(out, "  %-14s %s\n", opt_pass_name[i], opt_pass_text[i]);
+        fprintf(out, "  %-18s %s\n", opt_pass_name[i], opt_pass_text[i]);
     fprintf(out, "techniques (--features=-NAME,... or all, none):\n");
     for (int i = 0; i < FEATURE_COUNT; i++)
-        fprintf(out, "  %-14s %s\n", feature_name[i], feature_text[i]);
+        fprintf(out, "  %-18s %s\n", feature_name[i], feature_text[i]);
     fprintf(out, "forced events (--stress=NAME,...:SEED or all:SEED), for tests:\n");
     stress_list(out);
 }
