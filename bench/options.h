@@ -35,6 +35,7 @@ struct options {
     double time_limit_s; /* 0: none */
     unsigned runs;
     bool shows_memory;
+    bool lists_techniques;
     char **program; /* what follows --, NULL-terminated, or NULL */
 };
 

@@ -27,6 +27,8 @@ void report_ratio(double ratio, int width);
  * have a base, else time over native time. The name's ending tells the format. Fails with a
  * sentence when gnuplot is not there. */
 void report_plot(const char *path, const struct experiment *experiment);
+/* Whether gnuplot is there. */
+bool report_can_plot(void);
 /* Fails with a sentence unless the ending is one that report_plot knows. */
 void report_check_plot_name(const char *path);
 

@@ -13,7 +13,9 @@ enum { FIGURE_WIDTH = 8 };
 static void print_head(const struct experiment *experiment, const struct host *host)
 {
     report_head(experiment, host);
-    printf("worth: time without the technique over time with it; above 1 it pays\n\nmeasuring:");
+    printf("%zu variants of %zu programs, %u runs each\n", experiment->variant_count,
+           experiment->workload_count, experiment->runs);
+    printf("worth: least time without the technique over least time with it; above 1 it pays\n\nmeasuring:");
     fflush(stdout);
 }
 
@@ -62,6 +64,8 @@ static void print_lines(const struct experiment *experiment)
         if (experiment->variants[variant].base != NO_BASE)
             print_line(experiment, variant);
     report_foot(experiment);
+    if (experiment->options->plot_file != NULL)
+        printf("picture: %s\n", experiment->options->plot_file);
 }
 
 const struct table_report report_worth = {print_head, print_done, print_lines};

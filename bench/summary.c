@@ -101,8 +101,8 @@ double summary_workload_worth(const struct experiment *experiment, size_t worklo
     size_t base = experiment->variants[variant].base;
     if (base == NO_BASE)
         return NAN;
-    return summary_median_s(experiment_cell(experiment, workload, variant)) /
-           summary_median_s(experiment_cell(experiment, workload, base));
+    return summary_min_s(experiment_cell(experiment, workload, variant)) /
+           summary_min_s(experiment_cell(experiment, workload, base));
 }
 
 double summary_worth(const struct experiment *experiment, size_t variant, int group)

@@ -28,7 +28,8 @@ struct ratios summary_ratios(const struct experiment *experiment, size_t workloa
 /* Geometric means of a variant's ratios over a group, where available. */
 struct ratios summary_geomean(const struct experiment *experiment, size_t variant, int group);
 
-/* Geometric mean over a group of the variant's time over that of its base. NaN: not available. */
+/* Geometric mean over a group of the variant's least time over that of its base: one base stands
+ * under many variants, so that its noise would be in all of them. NaN: not available. */
 double summary_worth(const struct experiment *experiment, size_t variant, int group);
 /* The same of one workload. */
 double summary_workload_worth(const struct experiment *experiment, size_t workload, size_t variant);

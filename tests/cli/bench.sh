@@ -2,7 +2,7 @@
 # tiercel-bench as a user meets it: subcommands, bad options, tables, files, pictures.
 # usage: bench.sh TIERCEL_BENCH
 set -u
-bench=$1
+bench=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -40,11 +40,17 @@ expect 0 'tier1' translate --runs=1
 expect 1 'exit status 126' translate --runs=1 -- /bin/sh
 expect 1 '.svg' compare --plot="$work/picture.bmp"
 
+expect 0 'exact_fp           auto' ablate --list
+
 short="--kernels=cipher --seconds=0.005 --runs=1"
 # shellcheck disable=SC2086 # several options
 {
-    expect 0 'tier1 -chaining' ablate $short --modes=tier1 --techniques=chaining
-    expect 0 'tier0 -superinstructions' ablate $short --modes=tier0 --techniques=superinstructions
+    expect 0 'tier1 -allocation' ablate $short --modes=tier1 --techniques=chaining,allocation \
+        --plot="$work/worth.svg"
+    expect 0 'tier0 -superinstructions' ablate $short --modes=tier0 --techniques=superinstructions \
+        --plot="$work/worth.txt"
+    cd "$work" || exit 2
+    expect 0 'picture: ablate.svg' ablate $short --modes=tier0 --techniques=threading
     expect 2 "no technique" ablate $short --modes=tier1 --techniques=superinstructions
     expect 0 'auto t2=100 t3=0' sweep $short --vary='t2=100 t3=0,5'
     expect 0 'auto t2=100 t3=5' sweep $short --vary='t2=100 t3=0,5' --csv="$work/sweep.csv" \
@@ -53,7 +59,10 @@ short="--kernels=cipher --seconds=0.005 --runs=1"
     expect 1 'in trouble' sweep $short --vary='nosuch=1'
 }
 [ "$(grep -c ',"auto' "$work/sweep.csv")" -eq 3 ] || fail "sweep: $(cat "$work/sweep.csv")"
-grep -q '<svg' "$work/sweep.svg" || fail 'sweep: no picture'
+for picture in sweep worth ablate; do
+    grep -q '<svg' "$work/$picture.svg" || fail "$picture.svg is no picture"
+done
+grep -q 'tier0 -superinstructions' "$work/worth.txt" || fail 'worth.txt has no labels'
 
 if [ $failures -gt 0 ]; then
     echo "$failures failed"
