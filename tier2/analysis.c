@@ -293,11 +293,14 @@ static void examine_single_loops(const struct ir_region *region,
             continue;
         bool is_plain = !options->is_flagless &&
                         block_is_plain_float(block, node, options->has_fma, arena);
-        node->is_chunked = options->is_polling_chunked &&
-                           block_is_vector_like(block, is_plain || options->is_flagless, arena);
+        block_find_stride(block, node->written, &node->stride);
+        node->is_chunked =
+            options->is_polling_chunked &&
+            (node->stride.is_counted ||
+             block_is_vector_like(block, is_plain || options->is_flagless, arena));
         node->is_plain_float = is_plain && node->is_chunked;
-        if (node->is_chunked)
-            block_find_stride(block, node->written, &node->stride);
+        if (!node->is_chunked)
+            node->stride = (struct loop_stride){0};
     }
 }
 

@@ -14,6 +14,8 @@ struct loop_stride {
     uint64_t factor; /* 0: the loop does not end like that */
     bool is_end_reg;
     uint64_t end;    /* register number or constant */
+    bool is_word;    /* the register advances as a sign-extended word */
+    bool is_counted; /* by factor itself, and the exit before the last is the "bne" that loops */
 };
 
 /* Sets of guest registers: bit r is register r. */

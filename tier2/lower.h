@@ -59,6 +59,7 @@ struct node_blocks {
     LLVMBasicBlockRef enter; /* from outside its loop */
     LLVMBasicBlockRef again; /* by a back edge of its innermost loop: polls, maybe not each time */
     LLVMBasicBlockRef outer; /* by any other back edge: polls, then enters */
+    LLVMBasicBlockRef full;  /* after a chunk of iterations: the way to outer; or NULL */
     LLVMBasicBlockRef body;
     LLVMValueRef *hidden_const; /* plain.c: by number of the instruction, or NULL */
     LLVMBasicBlockRef fallback; /* the body with exits in place of edges (stride.c), or NULL */

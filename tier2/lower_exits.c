@@ -279,6 +279,61 @@ static void lower_stride(struct lowering *lower, const struct node_facts *facts)
     lower_set_wide(lower, stride->reg, LLVMBuildSub(builder, end, distance, ""));
 }
 
+/* Sets where the chunk ends: at most so many iterations on, by which the register has not come past
+ * the guest's end. Goes to the fallback when it will never come to that. */
+static void lower_chunk_end(struct lowering *lower, const struct loop_stride *stride)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMTypeRef type = stride->is_word ? lower->type.i32 : lower->type.i64;
+    LLVMValueRef end = stride->is_end_reg ? lower_read_wide(lower, (unsigned)stride->end)
+                                          : lower_const64(lower, stride->end);
+    LLVMValueRef low = LLVMBuildTrunc(builder, end, type, "");
+    LLVMValueRef is_far = LLVMBuildICmp(
+        builder, LLVMIntNE, end, LLVMBuildSExt(builder, low, lower->type.i64, ""), "");
+    LLVMValueRef now = LLVMBuildTrunc(builder, lower_read_wide(lower, stride->reg), type, "");
+    LLVMValueRef distance = LLVMBuildSub(builder, low, now, "");
+    LLVMValueRef mask = LLVMConstInt(type, stride->factor - 1, 0);
+    LLVMValueRef is_off = LLVMBuildICmp(builder, LLVMIntNE,
+                                        LLVMBuildAnd(builder, distance, mask, ""),
+                                        LLVMConstNull(type), "");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, LLVMBuildOr(builder, is_far, is_off, ""),
+                          lower->blocks[lower->node_index].fallback, onwards);
+    lower_continue_at(lower, onwards);
+    /* A distance of 0 is all the way round: its last step is the largest number. */
+    LLVMValueRef shift = LLVMConstInt(type, (uint64_t)__builtin_ctzll(stride->factor), 0);
+    LLVMValueRef one = LLVMConstInt(type, 1, 0);
+    LLVMValueRef last = LLVMBuildSub(builder, LLVMBuildLShr(builder, distance, shift, ""), one, "");
+    LLVMValueRef limit = LLVMConstInt(type, POLLED_CHUNK_ITERATIONS - 1, 0);
+    LLVMValueRef is_short = LLVMBuildICmp(builder, LLVMIntULT, last, limit, "");
+    last = LLVMBuildSelect(builder, is_short, last, limit, "");
+    LLVMValueRef steps = LLVMBuildAdd(builder, last, one, "");
+    now = LLVMBuildAdd(builder, now, LLVMBuildShl(builder, steps, shift, ""), "");
+    LLVMBuildStore(builder, LLVMBuildZExt(builder, now, lower->type.i64, ""), lower->chunk);
+}
+
+/* One iteration more of the chunk. */
+static void count_chunk(struct lowering *lower, const struct node_blocks *blocks)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef count = LLVMBuildAdd(builder, load_local(lower, lower->chunk),
+                                      lower_const64(lower, 1), "");
+    LLVMBuildStore(builder, count, lower->chunk);
+    LLVMValueRef is_full = LLVMBuildICmp(builder, LLVMIntEQ, count,
+                                         lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
+    LLVMBuildCondBr(builder, is_full, blocks->full, blocks->body);
+}
+
+/* After a chunk: maybe the poll, and the next one. */
+static void lower_full_chunk(struct lowering *lower, const struct node_facts *facts,
+                             struct node_blocks *blocks)
+{
+    lower_continue_at(lower, blocks->full);
+    if (facts->is_plain_float)
+        lower_flag_invalid(lower);
+    LLVMBuildBr(lower->builder, blocks->outer);
+}
+
 /* again: one more iteration; after a chunk of them, or by another back edge, maybe the poll; enter:
  * a chunk begins. */
 static void lower_chunked_header(struct lowering *lower, const struct ir_block *block,
@@ -289,21 +344,18 @@ static void lower_chunked_header(struct lowering *lower, const struct ir_block *
     LLVMBuildStore(builder, lower_const64(lower, 0), lower->chunk);
     if (facts->is_plain_float)
         begin_plain_chunk(lower, block, blocks);
-    if (facts->stride.factor)
+    if (facts->stride.is_counted)
+        lower_chunk_end(lower, &facts->stride);
+    else if (facts->stride.factor)
         lower_stride(lower, facts);
     LLVMBuildBr(builder, blocks->body);
+    blocks->full = lower_new_block(lower, "full");
     lower_continue_at(lower, blocks->again);
-    LLVMValueRef count = LLVMBuildAdd(builder, load_local(lower, lower->chunk),
-                                      lower_const64(lower, 1), "");
-    LLVMBuildStore(builder, count, lower->chunk);
-    LLVMValueRef is_full = LLVMBuildICmp(builder, LLVMIntEQ, count,
-                                         lower_const64(lower, POLLED_CHUNK_ITERATIONS), "");
-    LLVMBasicBlockRef full = lower_new_block(lower, "full");
-    LLVMBuildCondBr(builder, is_full, full, blocks->body);
-    lower_continue_at(lower, full);
-    if (facts->is_plain_float)
-        lower_flag_invalid(lower);
-    LLVMBuildBr(builder, blocks->outer);
+    if (facts->stride.is_counted)
+        LLVMBuildBr(builder, blocks->body);
+    else
+        count_chunk(lower, blocks);
+    lower_full_chunk(lower, facts, blocks);
 }
 
 static void lower_header(struct lowering *lower, uint32_t index)
@@ -453,7 +505,9 @@ static bool leaves_plain_loop(const struct lowering *lower, const struct region_
     return lower->is_plain_float && edge->node != (int32_t)lower->node_index;
 }
 
-static void follow(struct lowering *lower, const struct region_edge *edge)
+/* Takes the edge, to a block of its node. */
+static void follow_to(struct lowering *lower, const struct region_edge *edge,
+                      LLVMBasicBlockRef destination)
 {
     struct repairs repairs = repairs_for(lower, edge);
     lower_store_regs(lower, stored_on(lower, edge));
@@ -461,7 +515,12 @@ static void follow(struct lowering *lower, const struct region_edge *edge)
         lower_flag_invalid(lower);
     lower_clean_regs(lower, repairs.clean);
     lower_widen_regs(lower, repairs.widen);
-    LLVMBuildBr(lower->builder, entry_of_edge(lower, edge));
+    LLVMBuildBr(lower->builder, destination);
+}
+
+static void follow(struct lowering *lower, const struct region_edge *edge)
+{
+    follow_to(lower, edge, entry_of_edge(lower, edge));
 }
 
 /* A block to branch to that takes the edge: its destination itself where nothing is to be done. */
@@ -503,10 +562,43 @@ static void store_before(struct lowering *lower, const struct region_edge *edge,
     lower->dirty &= kept;
 }
 
+/* Is the edge that of a loop whose chunks end at an end of their own? */
+static bool ends_chunk(const struct lowering *lower, const struct region_edge *edge)
+{
+    const struct node_facts *facts = &lower->facts->nodes[lower->node_index];
+    return edge && edge->node == (int32_t)lower->node_index && facts->is_chunked &&
+           facts->stride.is_counted;
+}
+
+/* Loops until the chunk ends; if the guest's loop does not end there another one follows. */
+static void loop_to_chunk_end(struct lowering *lower, const struct ir_insn *insn,
+                              const struct region_edge *edge)
+{
+    LLVMBuilderRef builder = lower->builder;
+    const struct loop_stride *stride = &lower->facts->nodes[lower->node_index].stride;
+    LLVMTypeRef type = stride->is_word ? lower->type.i32 : lower->type.i64;
+    LLVMValueRef now = LLVMBuildTrunc(builder, lower_read_wide(lower, stride->reg), type, "");
+    LLVMValueRef end = LLVMBuildTrunc(builder, load_local(lower, lower->chunk), type, "");
+    LLVMBasicBlockRef ended = lower_new_block(lower, "ended");
+    LLVMBasicBlockRef next = lower_new_block(lower, "next");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    LLVMBuildCondBr(builder, LLVMBuildICmp(builder, LLVMIntNE, now, end, ""),
+                    block_for_edge(lower, edge), ended);
+    lower_continue_at(lower, ended);
+    LLVMBuildCondBr(builder, lower_bit(lower, insn->a), next, onwards);
+    lower_continue_at(lower, next);
+    follow_to(lower, edge, lower->blocks[lower->node_index].full);
+    lower_continue_at(lower, onwards);
+}
+
 void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
 {
-    LLVMValueRef taken = lower_bit(lower, insn->a);
     const struct region_edge *edge = edge_to(lower, insn->imm);
+    if (ends_chunk(lower, edge)) {
+        loop_to_chunk_end(lower, insn, edge);
+        return;
+    }
+    LLVMValueRef taken = lower_bit(lower, insn->a);
     LLVMBasicBlockRef onwards = lower_new_block(lower, "");
     if (edge) {
         store_before(lower, edge,
