@@ -69,7 +69,11 @@ done
 
 # every tier says the same
 "$tiercel" --tier=1 "$kernels/huffman" 2 >"$work/expected" || fail 'huffman in tier 1'
-for tier in $(cat "$work/tiers" 2>/dev/null || echo auto 0 1 2); do
+case $("$tiercel" --version) in
+*'no LLVM'*) has_llvm=false tiers='auto 0 1' ;;
+*) has_llvm=true tiers='auto 0 1 2' ;;
+esac
+for tier in $tiers; do
     "$tiercel" --tier=$tier "$kernels/huffman" 2 >"$work/out" || fail "huffman in tier $tier"
     cmp -s "$work/expected" "$work/out" || fail "huffman differs in tier $tier"
 done
@@ -118,7 +122,7 @@ done
 "$tiercel" --jit-threads=0 --t2=1000 --dump=promotions "$kernels/huffman" 1 2>"$work/err" >"$work/out" ||
     fail '--dump=promotions'
 for field in tier=2 root=0x asked_ms= code_bytes=[1-9] result=ok; do
-    ! grep -q "^promotion .*$field" "$work/err" && fail "--dump=promotions has no $field"
+    $has_llvm && ! grep -q "^promotion .*$field" "$work/err" && fail "--dump=promotions has no $field"
 done
 "$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
 

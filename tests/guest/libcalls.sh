@@ -57,10 +57,13 @@ served() {
 for kind in move set length compare compare_z seek seek_z; do
     [ "$(served $kind "$work/stats")" -gt 5000 ] || fail "$kind has served $(served $kind "$work/stats") times"
 done
-"$tiercel" --tier=auto --t2=30000 --stats=json:"$work/stats" "$routines" 1 0 kept > /dev/null
-for kind in move set length compare compare_z seek seek_z; do
-    [ "$(served $kind "$work/stats")" -gt 300 ] || fail "$kind has served $(served $kind "$work/stats") times"
-done
+if [ "$has_llvm" = llvm ]; then # a short way to tier 2 leaves no time to watch: all are looked at
+    "$tiercel" --tier=auto --t2=30000 --stats=json:"$work/stats" "$routines" 1 0 kept > /dev/null
+    for kind in move set length compare compare_z seek seek_z; do
+        [ "$(served $kind "$work/stats")" -gt 300 ] ||
+            fail "$kind has served $(served $kind "$work/stats") times"
+    done
+fi
 for off in --no-routines --features=-libcalls; do
     "$tiercel" --tier=1 $off --stats=json:"$work/stats" "$program" > /dev/null
     for kind in move set length compare compare_z seek seek_z; do
