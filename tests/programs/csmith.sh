@@ -6,7 +6,7 @@
 #
 # A difference is set against qemu-riscv64: where that agrees with tiercel, the program itself is not
 # portable (a NaN's sign, for instance) and is counted as such. Programs that csmith cannot make, that
-# do not compile or do not end natively in five seconds are passed over.
+# do not compile or do not end natively in a second are passed over.
 #
 # Exit status: 0 agreement, 1 a difference (the program is kept, and its replay printed), 2 a broken
 # setup, 77 csmith, its headers or the cross compiler are missing.
@@ -89,10 +89,10 @@ march_of() {
 make_program() {
     # shellcheck disable=SC2046 # the options are words
     # csmith leaves a file in its working directory
-    (cd "$dir" && timeout 60 csmith --seed "$1" $(csmith_options "$1") -o program.c) \
+    (cd "$dir" && timeout 5 csmith --seed "$1" $(csmith_options "$1") -o program.c) \
         > /dev/null 2>&1 &&
         gcc -O1 -w -I$headers "$dir/program.c" -o "$dir/native" -lm > /dev/null 2>&1 &&
-        timeout 5 "$dir/native" > "$dir/wanted" 2> /dev/null
+        timeout 1 "$dir/native" > "$dir/wanted" 2> /dev/null
 }
 
 # keep_difference SEED LEVEL MARCH OPTIONS
