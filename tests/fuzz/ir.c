@@ -1,6 +1,6 @@
 /* Fuzzes IR: the input is the text of a block.
  *
- * A text that parses and verifies must print and parse to the same (checked for one input in four:
+ * A text that parses and verifies must print and parse to the same (checked for one input in sixteen:
  * text takes most of the time). The block, confined to a little memory, must end alike in the
  * reference interpreter, optimised or not, in tiers 0 and 1, and, for one input in 1024, in tiers 2
  * and 3. $TIERCEL_FUZZ_EVERY stands for both numbers. Mutation works on blocks as well as on text. */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT_BYTES = 4096, TEXT_EVERY = 4, SLOW_EVERY = 1024 };
+enum { MAX_TEXT_BYTES = 4096, TEXT_EVERY = 16, SLOW_EVERY = 1024 };
 
 /* The block that the text stands for, or NULL. */
 static struct ir_block *read_block(struct arena *arena, const uint8_t *data, size_t size_bytes)
