@@ -38,19 +38,25 @@ make_configurations() {
             for (i = 0; i < 2; i++) {
                 line = one_of("own own own all")
                 kind = one_of("auto auto auto auto 0 1 1 2")
-                line = line " --tier=" kind " --jit-threads=" one_of("0 1 2 4 8")
+                line = line " --tier=" kind
                 if (kind == "auto")
                     line = line " --t1=" one_of("0 0 1 5 50 1000000") " --t2=" \
                            one_of("1 2 20 50 200 1000") " --t3=" one_of("1 10 50 300 5000")
-                if (rand() < 0.6)
-                    line = line " --stress=" one_of("all evict,leave drop,swap swap,leave evict,swap,leave") \
-                           ":" int(rand() * 1000000)
-                if (rand() < 0.5)
-                    line = line " --code-memory=" one_of("16K 64K 96K 128K 256K 1M")
-                # what LLVM compiles again and again, or instruction by instruction, takes for ever
+                # What is evicted again and again LLVM must not compile on the guest thread, nor
+                # instruction by instruction: that takes for ever.
+                events = rand() < 0.6 ? one_of(kind == "2" ? "drop,swap swap,leave leave" \
+                    : "all evict,leave drop,swap swap,leave evict,swap,leave") : ""
+                memory = rand() < 0.5 ? one_of(kind == "2" ? "256K 1M" \
+                    : "16K 64K 96K 128K 256K 1M") : ""
+                is_evicting = events ~ /all|evict|swap/ || memory ~ /^(16|64|96|128)K/
+                line = line " --jit-threads=" one_of(is_evicting ? "1 2 4 8" : "0 1 2 4 8")
+                if (events)
+                    line = line " --stress=" events ":" int(rand() * 1000000)
+                if (memory)
+                    line = line " --code-memory=" memory
                 if (rand() < 0.3)
                     line = line " --block-insns=" one_of(kind == "2" ? "5 20 200" : "1 2 5 20 200")
-                if (line ~ /evict|all/)
+                if (is_evicting)
                     line = line " --region-insns=" one_of("1 3 16")
                 else if (rand() < 0.3)
                     line = line " --region-insns=" one_of("1 3 16 100 2000")
