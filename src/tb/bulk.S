@@ -7,6 +7,7 @@
  * they are leaf functions that use no stack. The low halves of XMM0 to XMM7 are kept, for
  * tb_thunk_bulk. They need AVX2 and BMI2. */
 #include "src/tb/abi_offsets.h"
+#include "src/tb/match_bytes.h"
 
 #define PAGE 4096
 
@@ -323,11 +324,7 @@ bulk_found:
 
 /* \result := 0 where memory at the two places differs or (match_z) is 0, else any other number. */
     .macro match_in offset, index, result, is_z
-    vmovdqu \offset(%rsi,\index), %ymm8
-    vpcmpeqb \offset(%rdx,\index), %ymm8, \result
-    .if \is_z
-    vpminub %ymm8, \result, \result
-    .endif
+    match_bytes "\offset(%rsi,\index)", "\offset(%rdx,\index)", \result, \is_z
     .endm
 /* R11D := the bytes at which the match ends; YMM15 is 0. */
     .macro match_mask index, is_z
@@ -353,12 +350,7 @@ bulk_found:
     match_in 32, %rax, %ymm10, \is_z
     match_in 64, %rax, %ymm11, \is_z
     match_in 96, %rax, %ymm12, \is_z
-    vpminub %ymm9, %ymm10, %ymm10
-    vpminub %ymm11, %ymm12, %ymm12
-    vpminub %ymm10, %ymm12, %ymm12
-    vpcmpeqb %ymm15, %ymm12, %ymm12
-    vptest %ymm12, %ymm12
-    jnz .Lone\@
+    match_four .Lone\@
     advance 128
     cmpq $128, %rdi
     jae .Lmany\@

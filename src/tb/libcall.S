@@ -7,6 +7,7 @@
  * stack, and nothing is written before it is certain that all can be written: a destination within
  * one page faults at the first store or not at all, others are probed. They need AVX2 and BMI2. */
 #include "src/tb/abi_offsets.h"
+#include "src/tb/match_bytes.h"
 
 #define PAGE 4096
 #define NOT_DONE $-0x80000000
@@ -503,11 +504,7 @@ tb_libcall_fault:
 
 /* \result := 0 where the 32 bytes at \offset from RAX and RBX differ or (\is_z) are 0. */
     .macro compare_block offset, result, is_z
-    vmovdqu \offset(%r13,%rax), %ymm8
-    vpcmpeqb \offset(%r13,%rbx), %ymm8, \result
-    .if \is_z
-    vpminub %ymm8, \result, \result
-    .endif
+    match_bytes "\offset(%r13,%rax)", "\offset(%r13,%rbx)", \result, \is_z
     .endm
 
 /* To \elsewhere when a page ends within \bytes from \place. */
@@ -571,12 +568,7 @@ tb_libcall_fault:
     compare_block 32, %ymm10, \is_z
     compare_block 64, %ymm11, \is_z
     compare_block 96, %ymm12, \is_z
-    vpminub %ymm9, %ymm10, %ymm10
-    vpminub %ymm11, %ymm12, %ymm12
-    vpminub %ymm10, %ymm12, %ymm12
-    vpcmpeqb %ymm15, %ymm12, %ymm12
-    vptest %ymm12, %ymm12
-    jnz .Lone\@
+    match_four .Lone\@
     subq $-128, %rax
     subq $-128, %rbx
     addq $-128, %rbp
