@@ -15,7 +15,8 @@ static void print_head(const struct experiment *experiment, const struct host *h
     report_head(experiment, host);
     printf("%zu variants of %zu programs, %u runs each\n", experiment->variant_count,
            experiment->workload_count, experiment->runs);
-    printf("worth: least time without the technique over least time with it; above 1 it pays\n\nmeasuring:");
+    printf("worth: least time without the technique over least time with it; above 1 it pays\n\n"
+           "measuring:");
     fflush(stdout);
 }
 

@@ -72,7 +72,7 @@ static bool has_profile(const struct exec *exec)
 }
 
 /* A block that is neither a loop's header nor a function's start will be part of the region of one:
- * its own is put off a few times. Lock held. */
+ * its own, or its becoming a further entry of one, is put off a few times. Lock held. */
 static bool is_deferred(struct exec *exec, const struct compile_job *job)
 {
     struct tb *tb = job->asker;
@@ -335,12 +335,13 @@ static void promote_to_tier1(struct exec_thread *thread, struct tb *tb)
 static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
 {
     bool is_pointless = level >= tb->failed_tier || exec->is_tier2_broken || level > TB_TIER_3;
+    bool is_requested = tb->requested_tier != TB_TIER_NONE;
     int32_t again = promote_initial_heat(exec, (enum tb_tier)(level - 1));
     atomic_store_explicit(&tb->heat, is_pointless ? INT32_MAX : again > 64 ? again : 64,
                           memory_order_relaxed);
-    if (!is_pointless && tb->requested_tier != TB_TIER_NONE)
+    if (!is_pointless && is_requested)
         compile_queue_reheat(&exec->queue, tb);
-    return !is_pointless && tb->requested_tier == TB_TIER_NONE;
+    return !is_pointless && !is_requested;
 }
 
 /* On one CPU compiling takes the guest's time: it gets a share of it, and what is not compiled now
@@ -353,7 +354,8 @@ static bool is_within_budget(struct exec *exec)
     uint64_t spent_ns =
         exec->stats[TB_TIER_2].compile_time_ns + exec->stats[TB_TIER_3].compile_time_ns;
     uint64_t run_ns = exec_time_ns() - exec->start_time_ns;
-    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE && compile_queue_is_empty(&exec->queue);
+    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE &&
+           compile_queue_is_empty(&exec->queue);
 }
 
 static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
@@ -363,7 +365,8 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     tb_lock(exec->cache);
     bool is_wanted = wants_compile(exec, tb, level);
     struct compile_job *job = NULL;
-    if (is_wanted && (is_synchronous || !compile_queue_is_full(&exec->queue)) && is_within_budget(exec))
+    if (is_wanted && (is_synchronous || !compile_queue_is_full(&exec->queue)) &&
+        is_within_budget(exec))
         job = job_new(exec, tb, level, has_profile(exec));
     if (job && is_deferred(exec, job)) {
         uncover(exec, job);

@@ -74,7 +74,8 @@ START_TEST(random_ranges)
         if (i % 8 == 0)
             fill_memory();
         uint64_t a = PAGE * (2 + draw(4)) + draw(200) - 100;
-        uint64_t b = bulk_has_address_b(kind) ? PAGE * (2 + draw(4)) + draw(200) - 100 : operand_b(kind);
+        uint64_t b = bulk_has_address_b(kind) ? PAGE * (2 + draw(4)) + draw(200) - 100
+                                              : operand_b(kind);
         check_one(kind, a, b, draw(draw(2) ? 2 * PAGE : 200));
     }
 }
