@@ -70,23 +70,26 @@ static ir_ref trunc_to(struct translation *t, enum ir_type type, ir_ref value)
     return ir_unary(&t->builder, IR_trunc, type, value);
 }
 
-/* True when f register `reg` was written as a single in this block: its low half is that f32. */
-static bool is_boxed(const struct translation *t, unsigned reg)
+/* The f32 in f register `reg` when what it holds was made as a single in this block (here or in
+ * another register, from which a move of 64 bits brought it), else IR_NONE. */
+static ir_ref boxed_single(const struct translation *t, unsigned reg)
 {
     ir_ref f64 = t->f[reg].f64;
-    return f64 != IR_NONE && t->builder.block->insns[f64].op == IR_box;
+    const struct ir_insn *insns = t->builder.block->insns;
+    return f64 != IR_NONE && insns[f64].op == IR_box ? insns[f64].a : IR_NONE;
 }
 
 /* The low half of an f register as it is, boxed or not: as something to store 32 bits of. */
 static ir_ref read_raw_single(struct translation *t, unsigned reg)
 {
-    return is_boxed(t, reg) ? t->f[reg].single : read_f_bits(t, reg);
+    ir_ref single = boxed_single(t, reg);
+    return single != IR_NONE ? single : read_f_bits(t, reg);
 }
 
 static ir_ref read_single_bits(struct translation *t, unsigned reg)
 {
-    return is_boxed(t, reg) ? bitcast(t, IR_I32, t->f[reg].single)
-                            : trunc_to(t, IR_I32, read_f_bits(t, reg));
+    ir_ref single = boxed_single(t, reg);
+    return single != IR_NONE ? bitcast(t, IR_I32, single) : trunc_to(t, IR_I32, read_f_bits(t, reg));
 }
 
 static void write_f(struct translation *t, ir_ref value)
