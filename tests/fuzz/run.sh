@@ -65,7 +65,7 @@ run_job() {
     # shellcheck disable=SC2086 # limits are words
     "$build/tests/fuzz/fuzz_$name" $limits -runs=$((runs / jobs)) -max_total_time="$seconds" \
         -seed=$((seed + $1)) -artifact_prefix="$build/findings/$name-" -print_final_stats=1 \
-        -timeout=60 -entropic=0 -detect_leaks=0 -reload=0 -rss_limit_mb=4096 -verbosity=0 \
+        -timeout=600 -entropic=0 -detect_leaks=0 -reload=0 -rss_limit_mb=4096 -verbosity=0 \
         "$work" "$root/tests/fuzz/corpus/$name" \
         >"$build/findings/$name.$1.log" 2>&1 </dev/null
     echo $? >"$build/findings/$name.$1.status"
