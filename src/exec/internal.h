@@ -240,10 +240,10 @@ bool libcalls_has(struct exec *exec, uint64_t pc);
  * was made of them. True if any. Lock held. */
 bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 
-/* region.c: the region whose entry is tb, of about max_insns guest instructions, in `arena`. Cache
- * lock held (it reads the profile). */
+/* region.c: the region of this level whose entry is tb, of about max_insns guest instructions, in
+ * `arena`. Cache lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
-                              bool is_profiled, uint32_t max_insns);
+                              enum tb_tier level, bool is_profiled, uint32_t max_insns);
 
 /* compile_queue.c. The cache's lock may be held, but for put and stop. */
 void compile_queue_init(struct compile_queue *queue);

@@ -112,6 +112,8 @@ static void settle_region(struct exec *exec, const struct compile_job *job)
         struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
         if (ir_is_table_jump(node->block))
             tb_profile(exec->cache, job->tier_job.tb)->is_switching = true;
+        if (tb)
+            tb_profile(exec->cache, tb)->is_in_region = true;
         if (!tb || node->context != 0)
             continue;
         tb_profile(exec->cache, tb)->region_root = job->tier_job.tb;
@@ -161,7 +163,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     uint32_t max_insns = exec->config.max_region_insns;
     if (is_cold && max_insns > COLD_REGION_INSNS)
         max_insns = COLD_REGION_INSNS;
-    struct ir_region *region = region_form(exec, &job->arena, tb, is_profiled, max_insns);
+    struct ir_region *region = region_form(exec, &job->arena, tb, level, is_profiled, max_insns);
     if (exec->region_trial)
         cut_edges(exec->region_trial, region);
     job->asker = asker;

@@ -3,7 +3,8 @@
  * From the entry block successors are followed breadth first, calls passed over, while the budget of
  * guest instructions lasts. What is left of it goes to the calls that were met: a callee that is
  * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
- * call's return address; its calls queue up behind the others.
+ * call's return address; its calls queue up behind the others. Then come callees that are larger. A
+ * call through a pointer that went to few functions is one call for each of them.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
  * region, so that a loop with such a call is one region and not one for each call. When code keeps
  * coming back to some block of a region by another way (a call that was followed and left it), the
@@ -23,10 +24,14 @@ enum {
     MAX_CONTEXTS = 64,
     MAX_CALL_SITES = 128,
     MAX_CALL_DEPTH = 4,
-    MAX_CALLEE_INSNS = 150,
-    MAX_CALLEE_BLOCKS = 40,
-    COLD_FRACTION = 32, /* blocks that ran less than the threshold / 32 stay out */
-    MISSED_FRACTION = 8, /* blocks that ran more than the threshold / 8 outside their region */
+    SMALL_CALLEE_INSNS = 150,
+    MAX_CALLEE_INSNS = 600, /* with a profile, after the small ones */
+    MAX_CALLEE_BLOCKS = 80,
+    MAX_GUESSED_CALLEES = 3, /* of one call through a pointer */
+    COLD_FRACTION = 32,      /* blocks that ran less than the threshold / 32 stay out */
+    COLD_FRACTION_TIER3 = 2, /* the same of tier 3, whose blocks had longer to run */
+    TIER3_GROWTH = 2,        /* times as many instructions in its regions */
+    MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
 };
 
 /* A followed call: where it returns to, and from which context it was made. */
@@ -37,10 +42,13 @@ struct context {
     uint32_t depth;
 };
 
-/* A call that was met and not yet decided upon. */
+/* A call that was met. */
 struct call_site {
     uint32_t node;
-    bool is_guess; /* through a pointer that always went to callee_pc */
+    bool is_guess; /* through a pointer that went to callee_pc */
+    bool is_tried; /* the callee was no small one */
+    bool is_decided;
+    uint32_t unfit_insns; /* the callee did not fit in so many; 0: that was no question */
     uint64_t callee_pc, return_pc;
 };
 
@@ -51,6 +59,7 @@ struct former {
     struct context contexts[MAX_CONTEXTS];
     uint32_t context_count;
     bool is_profiled;
+    uint32_t min_executions; /* of blocks that are followed, with a profile */
     uint32_t max_insns;
     struct call_site calls[MAX_CALL_SITES];
     uint32_t call_count;
@@ -69,12 +78,13 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
 }
 
 /* Executions that tier 1 has counted for the TB; those of higher tiers, of blocks that some region
- * has, and of those that have asked for one, whose counts began again then, were hot before. */
+ * has, where they are not counted, and of those that have asked for one, whose counts began again
+ * then, were hot before. */
 static uint32_t executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    if (tb_profile_of(tb)->region_root || tb->requested_tier != TB_TIER_NONE || tb->deferrals > 0)
+    if (tb_profile_of(tb)->is_in_region || tb->requested_tier != TB_TIER_NONE || tb->deferrals > 0)
         return UINT32_MAX;
     return executions_in_tier1(exec, tb);
 }
@@ -85,8 +95,7 @@ static bool is_worth_following(const struct former *former, uint64_t pc)
     if (!former->is_profiled)
         return true;
     const struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
-    return tb && executions(former->exec, tb) >=
-                     former->exec->config.threshold[TB_TIER_2] / COLD_FRACTION;
+    return tb && executions(former->exec, tb) >= former->min_executions;
 }
 
 static bool has_room(const struct former *former)
@@ -183,18 +192,33 @@ static void measure_block(struct former *former, struct measure *measure, uint64
     }
 }
 
-/* Is the function at pc small, its calls not counted, and is there room for all of it? */
-static bool is_fitting_callee(struct former *former, uint64_t pc)
+/* Has the function at pc, its calls not counted, at most so many instructions, and is there room for
+ * all of it? */
+static bool is_fitting_callee(struct former *former, uint64_t pc, uint32_t max_insns)
 {
     struct measure measure = {.is_small = true};
     measure_add(former, &measure, pc);
     for (uint32_t i = 0; i < measure.count && measure.is_small; i++) {
         measure_block(former, &measure, measure.pcs[i]);
-        if (measure.insns > MAX_CALLEE_INSNS)
+        if (measure.insns > max_insns ||
+            former->region->guest_length + measure.insns > former->max_insns)
             measure.is_small = false;
     }
-    return measure.is_small && measure.has_return &&
-           former->region->guest_length + measure.insns <= former->max_insns;
+    return measure.is_small && measure.has_return;
+}
+
+/* The same for a call; a callee that did not fit once is not measured again. */
+static bool is_fitting_call(struct former *former, struct call_site *call, uint32_t max_insns)
+{
+    for (uint32_t i = 0; i < former->call_count; i++) {
+        const struct call_site *other = &former->calls[i];
+        if (other->callee_pc == call->callee_pc && other->unfit_insns >= max_insns)
+            return false;
+    }
+    bool is_fitting = is_fitting_callee(former, call->callee_pc, max_insns);
+    if (!is_fitting)
+        call->unfit_insns = max_insns;
+    return is_fitting;
 }
 
 static bool is_recursive(const struct former *former, uint32_t context, uint64_t callee_pc)
@@ -207,20 +231,22 @@ static bool is_recursive(const struct former *former, uint32_t context, uint64_t
     return false;
 }
 
-/* The entry node of a call to callee_pc from `context`, in a new context; NO_NODE when the call is
- * better left to leave the region. */
-static int32_t reach_call(struct former *former, uint32_t context, uint64_t callee_pc,
-                          uint64_t return_pc)
+/* The entry node of the callee in a new context; NO_NODE when the call is better left to leave the
+ * region. */
+static int32_t reach_call(struct former *former, struct call_site *call)
 {
+    uint32_t context = former->region->nodes[call->node].context;
+    uint64_t callee_pc = call->callee_pc;
+    uint32_t max_insns = call->is_tried ? MAX_CALLEE_INSNS : SMALL_CALLEE_INSNS;
     uint32_t depth = former->contexts[context].depth + 1;
     if (former->exec->has_libcalls && !routines_can_watch(former->exec))
-        libcalls_look(former->exec, former->arena, callee_pc, return_pc);
+        libcalls_look(former->exec, former->arena, callee_pc, call->return_pc);
     if (former->context_count == MAX_CONTEXTS || depth > MAX_CALL_DEPTH ||
         is_recursive(former, context, callee_pc) || !has_room(former) ||
-        !is_worth_following(former, callee_pc) || !is_fitting_callee(former, callee_pc))
+        !is_worth_following(former, callee_pc) || !is_fitting_call(former, call, max_insns))
         return REGION_NO_NODE;
     uint32_t fresh = former->context_count++;
-    former->contexts[fresh] = (struct context){return_pc, callee_pc, context, depth};
+    former->contexts[fresh] = (struct context){call->return_pc, callee_pc, context, depth};
     return reach(former, callee_pc, fresh);
 }
 
@@ -275,27 +301,40 @@ static void meet_call(struct former *former, uint32_t index, uint64_t callee_pc,
     reach(former, return_pc, node->context);
     if (former->call_count < MAX_CALL_SITES)
         former->calls[former->call_count++] =
-            (struct call_site){index, is_guess, callee_pc, return_pc};
+            (struct call_site){.node = index,
+                               .is_guess = is_guess,
+                               .callee_pc = callee_pc,
+                               .return_pc = return_pc};
 }
 
-static void decide_call(struct former *former, const struct call_site *call)
+/* Follows the call when the callee is small; a larger one is left for when nothing else is. */
+static void decide_call(struct former *former, struct call_site *call)
 {
     struct region_node *node = &former->region->nodes[call->node];
     int32_t callee = REGION_NO_NODE;
     if (call->callee_pc)
-        callee = reach_call(former, node->context, call->callee_pc, call->return_pc);
+        callee = reach_call(former, call);
+    call->is_decided = !call->callee_pc || call->is_tried || !former->is_profiled ||
+                       callee != REGION_NO_NODE;
+    call->is_tried = true;
+    if (!call->is_decided)
+        return;
     if (callee == REGION_NO_NODE || call->is_guess)
         add_return_entry(former, node->context, call->return_pc);
     add_edge(node, call->callee_pc, callee, call->is_guess);
 }
 
-/* A call through a pointer is followed when it always went to one function. */
+/* A call through a pointer is followed when it went to few functions. */
 static void meet_indirect_call(struct former *former, uint32_t index)
 {
     const struct region_node *node = &former->region->nodes[index];
     const struct tb_profile *profile = used_profile(former, node->block);
-    bool is_known = profile && profile->observed_count == 1;
-    meet_call(former, index, is_known ? profile->observed[0] : 0, true);
+    uint32_t count = profile ? profile->observed_count : 0;
+    if (count == 0 || count > MAX_GUESSED_CALLEES)
+        meet_call(former, index, 0, true);
+    else
+        for (uint32_t i = 0; i < count; i++)
+            meet_call(former, index, profile->observed[i], true);
 }
 
 static void follow_indirect(struct former *former, uint32_t index, const struct ir_insn *exit)
@@ -364,16 +403,31 @@ static void follow_node(struct former *former, uint32_t index)
             follow_exit(former, index, &block->insns[i]);
 }
 
-/* Follows nodes until none is left, then decides the oldest call, and so on. */
+/* The oldest call that has not been looked at, or else that has not been decided; or NULL. */
+static struct call_site *next_call(struct former *former)
+{
+    struct call_site *open = NULL;
+    for (uint32_t i = 0; i < former->call_count; i++) {
+        struct call_site *call = &former->calls[i];
+        if (!call->is_tried)
+            return call;
+        if (!call->is_decided && !open)
+            open = call;
+    }
+    return open;
+}
+
+/* Follows nodes until none is left, then decides a call, and so on. */
 static void follow_all(struct former *former)
 {
-    uint32_t call = 0, node = former->first;
+    uint32_t node = former->first;
     for (;;) {
         while (node < former->region->length)
             follow_node(former, node++);
-        if (call == former->call_count)
+        struct call_site *call = next_call(former);
+        if (!call)
             return;
-        decide_call(former, &former->calls[call++]);
+        decide_call(former, call);
     }
 }
 
@@ -400,8 +454,11 @@ static bool is_looping(const struct ir_region *region)
 }
 
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
-                              bool is_profiled, uint32_t max_insns)
+                              enum tb_tier level, bool is_profiled, uint32_t max_insns)
 {
+    uint32_t fraction = level == TB_TIER_3 ? COLD_FRACTION_TIER3 : COLD_FRACTION;
+    if (level == TB_TIER_3 && max_insns <= UINT32_MAX / TIER3_GROWTH)
+        max_insns *= TIER3_GROWTH;
     struct former *former = arena_zalloc(arena, sizeof *former);
     struct ir_region *region = arena_zalloc(arena, sizeof *region);
     *region = (struct ir_region){
@@ -413,6 +470,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->arena = arena;
     former->region = region;
     former->is_profiled = is_profiled;
+    former->min_executions = exec->config.threshold[TB_TIER_2] / fraction;
     former->max_insns = max_insns;
     former->context_count = 1;
     former->first = 1;

@@ -73,6 +73,7 @@ enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
 struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */
+    bool is_in_region;      /* some region has this block, maybe as part of a followed call */
     uint32_t observed_count;
     uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
     bool is_switching;                  /* the region with this root jumps through tables */

@@ -124,6 +124,12 @@ done
 for field in tier=2 root=0x asked_ms= code_bytes=[1-9] result=ok; do
     $has_llvm && ! grep -q "^promotion .*$field" "$work/err" && fail "--dump=promotions has no $field"
 done
+# a call through a pointer to one of two functions is followed, long as they are: fourier's of sin and
+# cos, a million, would be two jumps through the jump cache each
+"$tiercel" --jit-threads=0 --t2=30000 --region-insns=2000 --stats=json:"$work/stats" \
+    "$kernels/fourier" 8 >/dev/null || fail 'fourier'
+$has_llvm && ! grep -q '"jump_cache_hits": [0-9]\{1,6\},' "$work/stats" &&
+    fail 'calls of sin and cos are not followed'
 "$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
 
 # the environment is passed on, with -E and -U applied; output before a death is kept
