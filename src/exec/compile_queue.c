@@ -13,13 +13,66 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_LENGTH = 64, COMPILE_THREAD_NICE = 5 };
+enum { MAX_LENGTH = 64, MAX_SPARE_JOBS = 4, COMPILE_THREAD_NICE = 5 };
 
 void compile_queue_init(struct compile_queue *queue)
 {
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->wake, NULL);
     queue->last = &queue->first;
+}
+
+/* ---- jobs ----
+ *
+ * A job's arena has the region and all that its making needed, up to a megabyte. Pages cost more than
+ * what is written to them, so a few dropped jobs are kept with theirs. */
+
+struct compile_job *compile_queue_job_new(struct compile_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct compile_job *job = queue->spare;
+    if (job) {
+        queue->spare = job->next;
+        queue->spare_count--;
+        job->next = NULL;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    if (!job) {
+        job = calloc(1, sizeof *job);
+        CHECK(job, "out of memory");
+        arena_init(&job->arena);
+    }
+    return job;
+}
+
+static void destroy_job(struct compile_job *job)
+{
+    arena_fini(&job->arena);
+    free(job);
+}
+
+static void destroy_jobs(struct compile_job *job)
+{
+    for (struct compile_job *next; job; job = next) {
+        next = job->next;
+        destroy_job(job);
+    }
+}
+
+void compile_queue_job_drop(struct compile_queue *queue, struct compile_job *job)
+{
+    arena_reset(&job->arena);
+    *job = (struct compile_job){.arena = job->arena};
+    pthread_mutex_lock(&queue->lock);
+    bool is_kept = queue->spare_count < MAX_SPARE_JOBS;
+    if (is_kept) {
+        job->next = queue->spare;
+        queue->spare = job;
+        queue->spare_count++;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    if (!is_kept)
+        destroy_job(job);
 }
 
 /* ---- the waiting jobs ---- */
@@ -140,10 +193,8 @@ void compile_queue_stop(struct compile_queue *queue)
     pthread_mutex_unlock(&queue->lock);
     for (uint32_t i = 0; i < queue->thread_count; i++)
         pthread_join(queue->threads[i], (void **)&queue->tiers[i]);
-    for (struct compile_job *job = queue->first, *next; job; job = next) {
-        next = job->next;
-        promote_drop_job(job);
-    }
+    destroy_jobs(queue->first);
+    queue->first = NULL;
 }
 
 void compile_queue_fini(struct compile_queue *queue)
@@ -151,6 +202,7 @@ void compile_queue_fini(struct compile_queue *queue)
     for (uint32_t i = 0; i < queue->thread_count; i++)
         if (queue->tiers[i])
             queue->tiers[i]->destroy(queue->tiers[i]);
+    destroy_jobs(queue->spare);
     free(queue->threads);
     free(queue->tiers);
     pthread_mutex_destroy(&queue->lock);

@@ -70,6 +70,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     exec->tier[0] = tiers->create_tier0(exec->cache, &exec->options);
     exec->tier[1] = tiers->create_tier1(exec->cache, &exec->options);
     exec->start_time_ns = exec_time_ns();
+    arena_init(&exec->scratch);
     promote_init(exec);
     status = config->lockstep.is_on ? lockstep_create(exec, tiers, err) : STATUS_OK;
     if (status != STATUS_OK) {
@@ -96,6 +97,7 @@ void exec_destroy(struct exec **exec_place)
     for (int i = 0; i < 2; i++)
         exec->tier[i]->destroy(exec->tier[i]);
     tb_cache_destroy(&exec->cache);
+    arena_fini(&exec->scratch);
     if (exec->lockstep && exec->config.lockstep.is_on)
         lockstep_destroy(&exec->lockstep);
     free(exec);

@@ -66,6 +66,8 @@ struct compile_queue {
     pthread_cond_t wake;
     struct compile_job *first, **last; /* under lock */
     uint32_t length;                   /* under lock */
+    struct compile_job *spare;         /* dropped jobs, whose arenas are used again; under lock */
+    uint32_t spare_count;              /* under lock */
     bool is_stopping;                  /* under lock */
     pthread_t *threads;                /* vcpu thread only */
     struct tier **tiers;               /* what each thread made, once it has been joined */
@@ -120,6 +122,7 @@ struct exec {
     uint32_t libcall_looks;                           /* records in use; the same */
     uint32_t libcall_count;                           /* known ones; the same */
     uint64_t libcall_look_ns;                         /* spent in looking; the same */
+    struct arena scratch;            /* of the block that a region is about to get; the same */
     struct compile_queue queue;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
@@ -247,6 +250,9 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
 
 /* compile_queue.c. The cache's lock may be held, but for put and stop. */
 void compile_queue_init(struct compile_queue *queue);
+/* A zeroed job with an empty arena, to be given back by job_drop when it is done with. */
+struct compile_job *compile_queue_job_new(struct compile_queue *queue);
+void compile_queue_job_drop(struct compile_queue *queue, struct compile_job *job);
 /* Joins the threads and drops waiting jobs; fini destroys the threads' tiers. */
 void compile_queue_stop(struct compile_queue *queue);
 void compile_queue_fini(struct compile_queue *queue);
@@ -267,7 +273,6 @@ void promote_fini(struct exec *exec);
 /* Compiles the job with *tier, which is opened first where it is NULL, and drops it. No lock held. */
 enum status promote_compile(struct exec *exec, struct tier **tier, struct compile_job *job,
                             struct error *err);
-void promote_drop_job(struct compile_job *job);
 /* The heat of tb has run out: requests or makes the next tier. No lock held. */
 void promote_tb(struct exec_thread *thread, struct tb *tb);
 /* Compiles a region for tb at once on this thread. No lock held. */

@@ -156,9 +156,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         tb = root;
         level = (enum tb_tier)root->tier;
     }
-    struct compile_job *job = calloc(1, sizeof *job);
-    CHECK(job, "out of memory");
-    arena_init(&job->arena);
+    struct compile_job *job = compile_queue_job_new(&exec->queue);
     bool is_cold = exec->config.mode == EXEC_TIER2 && level == TB_TIER_2;
     uint32_t max_insns = exec->config.max_region_insns;
     if (is_cold && max_insns > COLD_REGION_INSNS)
@@ -186,12 +184,6 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     dump_region(exec, region);
     cover(exec, job);
     return job;
-}
-
-void promote_drop_job(struct compile_job *job)
-{
-    arena_fini(&job->arena);
-    free(job);
 }
 
 static double ms_since_start(const struct exec *exec, uint64_t time_ns)
@@ -279,7 +271,7 @@ enum status promote_compile(struct exec *exec, struct tier **tier, struct compil
         status = job_run(exec, *tier, job, err);
     else
         job_fail(exec, job, err);
-    promote_drop_job(job);
+    compile_queue_job_drop(&exec->queue, job);
     return status;
 }
 
@@ -372,7 +364,7 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
         job = job_new(exec, tb, level, has_profile(exec));
     if (job && is_deferred(exec, job)) {
         uncover(exec, job);
-        promote_drop_job(job);
+        compile_queue_job_drop(&exec->queue, job);
         job = NULL;
     }
     if (job)

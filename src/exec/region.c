@@ -54,7 +54,7 @@ struct call_site {
 
 struct former {
     struct exec *exec;
-    struct arena *arena;
+    struct arena *arena; /* of the region */
     struct ir_region *region;
     struct context contexts[MAX_CONTEXTS];
     uint32_t context_count;
@@ -114,10 +114,13 @@ static int32_t find_node(const struct former *former, uint64_t pc, uint32_t cont
     return REGION_NO_NODE;
 }
 
+/* The block at pc, until the next is asked for. */
 static struct ir_block *block_at(struct former *former, uint64_t pc)
 {
-    struct ir_block *block = translate_ir(former->exec, former->arena, pc, former->region->mode);
-    return translate_optimise(former->exec, former->arena, block);
+    struct arena *scratch = &former->exec->scratch;
+    arena_reset(scratch);
+    struct ir_block *block = translate_ir(former->exec, scratch, pc, former->region->mode);
+    return translate_optimise(former->exec, scratch, block);
 }
 
 /* A block that only traps is no use inside a region (but for the entry itself). */
@@ -125,6 +128,15 @@ static bool is_trap_only(const struct ir_block *block)
 {
     const struct ir_insn *first = &block->insns[0];
     return first->op == IR_exit_trap;
+}
+
+static int32_t append(struct former *former, const struct ir_block *block, uint32_t context)
+{
+    struct ir_region *region = former->region;
+    region->nodes[region->length] =
+        (struct region_node){.block = ir_block_copy(block, former->arena), .context = context};
+    region->guest_length += block->guest_length;
+    return (int32_t)region->length++;
 }
 
 /* The node of (pc, context), appended when new and there is room. */
@@ -136,12 +148,7 @@ static int32_t reach(struct former *former, uint64_t pc, uint32_t context)
     if (!has_room(former) || !is_worth_following(former, pc))
         return REGION_NO_NODE;
     struct ir_block *block = block_at(former, pc);
-    if (is_trap_only(block))
-        return REGION_NO_NODE;
-    struct ir_region *region = former->region;
-    region->nodes[region->length] = (struct region_node){.block = block, .context = context};
-    region->guest_length += block->guest_length;
-    return (int32_t)region->length++;
+    return is_trap_only(block) ? REGION_NO_NODE : append(former, block, context);
 }
 
 static void add_edge(struct region_node *node, uint64_t pc, int32_t to, bool is_guess)
@@ -240,7 +247,7 @@ static int32_t reach_call(struct former *former, struct call_site *call)
     uint32_t max_insns = call->is_tried ? MAX_CALLEE_INSNS : SMALL_CALLEE_INSNS;
     uint32_t depth = former->contexts[context].depth + 1;
     if (former->exec->has_libcalls && !routines_can_watch(former->exec))
-        libcalls_look(former->exec, former->arena, callee_pc, call->return_pc);
+        libcalls_look(former->exec, &former->exec->scratch, callee_pc, call->return_pc);
     if (former->context_count == MAX_CONTEXTS || depth > MAX_CALL_DEPTH ||
         is_recursive(former, context, callee_pc) || !has_room(former) ||
         !is_worth_following(former, callee_pc) || !is_fitting_call(former, call, max_insns))
@@ -474,10 +481,8 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->max_insns = max_insns;
     former->context_count = 1;
     former->first = 1;
-    region->nodes[1] = (struct region_node){.block = block_at(former, tb->pc)};
-    region->length = 2;
-    region->guest_length = region->nodes[1].block->guest_length;
-    former->entries[former->entry_count++] = 1;
+    region->length = former->first;
+    former->entries[former->entry_count++] = append(former, block_at(former, tb->pc), 0);
     if (exec_has(exec, FEATURE_regions)) {
         const struct tb_profile *profile = tb_profile_of(tb);
         for (uint32_t i = 0; i < profile->entry_count; i++)

@@ -31,6 +31,16 @@ void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct i
     ir_set_none(builder->const_hash, IR_CONST_HASH_SLOTS);
 }
 
+struct ir_block *ir_block_copy(const struct ir_block *block, struct arena *arena)
+{
+    struct ir_block *copy = arena_alloc(arena, sizeof *copy);
+    size_t size_bytes = block->length * sizeof *block->insns;
+    *copy = *block;
+    copy->insns = memcpy(arena_alloc(arena, size_bytes), block->insns, size_bytes);
+    copy->capacity = block->length;
+    return copy;
+}
+
 static bool grow(struct ir_builder *builder)
 {
     struct ir_block *block = builder->block;

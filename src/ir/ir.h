@@ -176,6 +176,8 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
                       uint32_t mode);
 /* Goes on with a block, whose constants are not shared with what is emitted now. */
 void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct ir_block *block);
+/* A copy of the block in the arena, with no room for more instructions. */
+struct ir_block *ir_block_copy(const struct ir_block *block, struct arena *arena);
 ir_ref ir_emit_full(struct ir_builder *builder, struct ir_insn insn); /* when there is no room */
 static inline ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn)
 {
