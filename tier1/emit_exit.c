@@ -60,7 +60,7 @@ static void store_pinned(struct t1 *t)
 void t1_emit_prologue(struct t1 *t)
 {
     x64_nop(&t->x, TB_ENTRY_SLOT_BYTES); /* the entry slot: tb_publish turns it into a jump */
-    if (t->options->is_counting_heat || t->tb->is_watched) {
+    if (tier_counts_heat(t->options, t->tb) || t->tb->is_watched) {
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
         t1_cold(t, x64_jcc(&t->x, X64_S), cold_promote);
     }

@@ -55,6 +55,7 @@ struct compile_job {
     struct tier_result result;
     struct tb *asker;             /* whose heat asked for it: the root, or an entry to be */
     uint64_t asked_time_ns;
+    uint64_t run_length;          /* of the region, see run_length_of; 0: not estimated */
     uint64_t flushes;             /* of the cache when the region was formed: TB records it knows
                                      are gone when that has changed */
     uint32_t covered_count;       /* TBs whose requested_tier this job set */
@@ -243,7 +244,10 @@ bool libcalls_has(struct exec *exec, uint64_t pc);
  * was made of them. True if any. Lock held. */
 bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 
-/* region.c: the region of this level whose entry is tb, of about max_insns guest instructions, in
+/* region.c: executions of the TB as far as tier 1 counts them, UINT32_MAX when they are too many or
+ * were counted before. Lock held. */
+uint32_t region_executions(const struct exec *exec, const struct tb *tb);
+/* The same: the region of this level whose entry is tb, of about max_insns guest instructions, in
  * `arena`. Cache lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
                               enum tb_tier level, bool is_profiled, uint32_t max_insns);
@@ -262,6 +266,12 @@ bool compile_queue_is_empty(struct compile_queue *queue);
 void compile_queue_put(struct exec *exec, struct compile_job *job);
 /* A block that may be in a waiting job has become hot again: the job is the more urgent. */
 void compile_queue_reheat(struct compile_queue *queue, const struct tb *tb);
+
+/* run_length.c: guest instructions that the region runs, on average, from being entered to being left;
+ * UINT64_MAX when nothing is seen to leave it. Lock held, with a profile. */
+uint64_t run_length_of(const struct exec *exec, const struct ir_region *region);
+/* Is that enough for a region to be compiled? */
+bool run_length_is_enough(uint64_t insns);
 
 /* promote.c */
 void promote_init(struct exec *exec);

@@ -193,7 +193,7 @@ static double ms_since_start(const struct exec *exec, uint64_t time_ns)
 
 /* EXEC_DUMP_PROMOTIONS (docs/stats.md). Lock held. */
 static void dump_promotion(const struct exec *exec, const struct compile_job *job,
-                           enum status status, uint64_t time_ns)
+                           const char *result, uint64_t time_ns)
 {
     const struct tier_job *tier_job = &job->tier_job;
     const struct ir_region *region = tier_job->region;
@@ -201,14 +201,15 @@ static void dump_promotion(const struct exec *exec, const struct compile_job *jo
         return;
     fprintf(exec->config.dump_file,
             "promotion tier=%d root=0x%" PRIx64 " asker=0x%" PRIx64 " asked_ms=%.2f ready_ms=%.2f "
-            "compile_ms=%.2f blocks=%u insns=%u entries=%u code=0x%" PRIxPTR " code_bytes=%u "
+            "compile_ms=%.2f blocks=%u insns=%u entries=%u run=%" PRIu64 " "
+            "code=0x%" PRIxPTR " code_bytes=%u "
             "result=%s\n",
             tier_job->level, tier_job->tb->pc, job->asker->pc,
             ms_since_start(exec, job->asked_time_ns), ms_since_start(exec, exec_time_ns()),
             (double)time_ns / 1e6, region->length - region->is_dispatching, region->guest_length,
-            region->is_dispatching ? region->nodes[0].edge_count : 1,
+            region->is_dispatching ? region->nodes[0].edge_count : 1, job->run_length,
             (uintptr_t)job->result.start, job->result.size_bytes,
-            status == STATUS_OK ? "ok" : status == STATUS_STALE ? "stale" : "failed");
+            result);
 }
 
 /* Counts a finished compile. Lock held. */
@@ -233,7 +234,11 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
             job->asker->failed_tier = (int8_t)level;
     }
     if (!is_flushed)
-        dump_promotion(exec, job, status, time_ns);
+        dump_promotion(exec, job,
+                       status == STATUS_OK      ? "ok"
+                       : status == STATUS_STALE ? "stale"
+                                                : "failed",
+                       time_ns);
 }
 
 /* Compiles the job with `tier` and settles its accounts; the job is the caller's to destroy. */
@@ -352,26 +357,64 @@ static bool is_within_budget(struct exec *exec)
            compile_queue_is_empty(&exec->queue);
 }
 
-static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
+/* From now on the TB is not counted any more. Lock held. */
+static void stay_in_tier1(struct exec_thread *thread, struct tb *tb)
+{
+    struct error err;
+    tb->failed_tier = TB_TIER_2;
+    if (translate_to_tier1(thread, tb, &err) != STATUS_OK)
+        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+}
+
+/* Lock held. */
+static void forget_job(struct exec *exec, struct compile_job *job)
+{
+    uncover(exec, job);
+    compile_queue_job_drop(&exec->queue, job);
+}
+
+/* Lock held. */
+static bool is_soon_left(struct exec *exec, struct compile_job *job)
+{
+    if (job->tier_job.level != TB_TIER_2 || !has_profile(exec))
+        return false;
+    job->run_length = run_length_of(exec, job->tier_job.region);
+    return exec_has(exec, FEATURE_run_length) && !run_length_is_enough(job->run_length);
+}
+
+/* The job for the TB's next tier when it is to be had now and worth its compile, else NULL: it is put
+ * off, or refused. Lock held. */
+static struct compile_job *job_wanted(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
 {
     struct exec *exec = thread->exec;
     bool is_synchronous = exec->config.jit_threads == 0;
-    tb_lock(exec->cache);
-    bool is_wanted = wants_compile(exec, tb, level);
-    struct compile_job *job = NULL;
-    if (is_wanted && (is_synchronous || !compile_queue_is_full(&exec->queue)) &&
-        is_within_budget(exec))
-        job = job_new(exec, tb, level, has_profile(exec));
-    if (job && is_deferred(exec, job)) {
-        uncover(exec, job);
-        compile_queue_job_drop(&exec->queue, job);
-        job = NULL;
+    if (!wants_compile(exec, tb, level) ||
+        (!is_synchronous && compile_queue_is_full(&exec->queue)) || !is_within_budget(exec))
+        return NULL;
+    struct compile_job *job = job_new(exec, tb, level, has_profile(exec));
+    if (is_deferred(exec, job)) {
+        forget_job(exec, job);
+        return NULL;
     }
+    if (is_soon_left(exec, job)) {
+        dump_promotion(exec, job, "refused", 0);
+        forget_job(exec, job);
+        stay_in_tier1(thread, tb);
+        return NULL;
+    }
+    return job;
+}
+
+static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
+{
+    struct exec *exec = thread->exec;
+    tb_lock(exec->cache);
+    struct compile_job *job = job_wanted(thread, tb, level);
     if (job)
         exec->stats[level].promotions++;
     tb_unlock(exec->cache);
     struct error err;
-    if (job && is_synchronous)
+    if (job && exec->config.jit_threads == 0)
         promote_compile(exec, &exec->tier2, job, &err);
     else if (job)
         compile_queue_put(exec, job);

@@ -80,7 +80,7 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
 /* Executions that tier 1 has counted for the TB; those of higher tiers, of blocks that some region
  * has, where they are not counted, and of those that have asked for one, whose counts began again
  * then, were hot before. */
-static uint32_t executions(const struct exec *exec, const struct tb *tb)
+uint32_t region_executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
@@ -95,7 +95,7 @@ static bool is_worth_following(const struct former *former, uint64_t pc)
     if (!former->is_profiled)
         return true;
     const struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
-    return tb && executions(former->exec, tb) >= former->min_executions;
+    return tb && region_executions(former->exec, tb) >= former->min_executions;
 }
 
 static bool has_room(const struct former *former)

@@ -165,7 +165,7 @@ void routines_settle(struct exec_thread *thread, struct tb *tb)
     tb->has_been_watched = true;
     is_changed |= routines_apply(exec, &thread->arena,
                                  translate_plain(exec, &thread->arena, tb->pc, tb->mode));
-    bool is_counted = exec->options.is_counting_heat; /* else the code must cease to count */
+    bool is_counted = tier_counts_heat(&exec->options, tb); /* else the code must cease to count */
     if ((!is_changed && is_counted) || translate_to_tier1(thread, tb, &err) != STATUS_OK)
         atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1) - watched,
                               memory_order_relaxed);

@@ -26,6 +26,12 @@ struct tier_options {
     bool is_verifying;      /* tier 2: run LLVM's verifier on each module */
 };
 
+/* Tier 1: a TB that no higher tier will have is not counted. */
+static inline bool tier_counts_heat(const struct tier_options *options, const struct tb *tb)
+{
+    return options->is_counting_heat && tb->failed_tier > TB_TIER_2;
+}
+
 /* Text dumps of one compile; NULL members are not wanted. */
 struct tier_dump {
     FILE *x64;  /* tier 1: bytes and addresses of the emitted code */

@@ -1,0 +1,83 @@
+/* How long a region would run: from being entered to being left, by the counts of tier 1.
+ *
+ * Going in and out costs loads and stores of most guest registers and an indirect jump. A region that
+ * is soon left (it calls what was not followed, or jumps to where nobody knows) is no faster than its
+ * blocks in tier 1, and its compile is lost. docs/performance.md has the figures. */
+#include "src/exec/internal.h"
+
+enum { LEAST_RUN = 200 }; /* guest instructions */
+
+static uint64_t executions_at(const struct exec *exec, const struct ir_region *region, uint64_t pc)
+{
+    const struct tb *tb = tb_find(exec->cache, pc, region->mode);
+    uint32_t most = exec->config.threshold[TB_TIER_2];
+    uint32_t count = tb ? region_executions(exec, tb) : 0;
+    return count < most ? count : most;
+}
+
+/* Executions of the node: those of its block are divided among the nodes that have it. */
+static uint64_t node_executions(const struct exec *exec, const struct ir_region *region,
+                                uint32_t index)
+{
+    uint64_t pc = region->nodes[index].block->guest_pc;
+    uint32_t copies = 0;
+    for (uint32_t i = 0; i < region->length; i++)
+        copies += region->nodes[i].block->guest_pc == pc;
+    return executions_at(exec, region, pc) / copies;
+}
+
+static bool has_edge(const struct region_node *node, const struct ir_insn *exit)
+{
+    bool is_indirect = exit->op == IR_exit_indirect;
+    for (uint32_t i = 0; i < node->edge_count; i++)
+        if (node->edges[i].is_guess == is_indirect && (is_indirect || node->edges[i].pc == exit->imm))
+            return true;
+    return false;
+}
+
+/* How often the exit, reached so many times, leads out of the region. */
+static uint64_t exit_leaves(const struct exec *exec, const struct ir_region *region,
+                            const struct region_node *node, const struct ir_insn *exit,
+                            uint64_t reached)
+{
+    if (exit->op == IR_exit_trap_if || has_edge(node, exit))
+        return 0;
+    if (exit->op == IR_exit_indirect || exit->op == IR_exit_trap)
+        return reached;
+    uint64_t there = executions_at(exec, region, exit->imm);
+    return reached < there ? reached : there;
+}
+
+static uint64_t node_leaves(const struct exec *exec, const struct ir_region *region,
+                            const struct region_node *node, uint64_t executions)
+{
+    uint64_t leaves = 0, reached = executions;
+    for (uint32_t i = 0; i < node->block->length; i++) {
+        const struct ir_insn *exit = &node->block->insns[i];
+        if (!(ir_op_info[exit->op].flags & IR_EXITS))
+            continue;
+        leaves += exit_leaves(exec, region, node, exit, reached);
+        if (exit->op == IR_exit_if) {
+            uint64_t there = executions_at(exec, region, exit->imm);
+            reached -= there < reached ? there : reached;
+        }
+    }
+    return leaves;
+}
+
+uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
+{
+    uint64_t insns = 0, leaves = 0;
+    for (uint32_t i = region->is_dispatching; i < region->length; i++) {
+        const struct region_node *node = &region->nodes[i];
+        uint64_t executions = node_executions(exec, region, i);
+        insns += executions * node->block->guest_length;
+        leaves += node_leaves(exec, region, node, executions);
+    }
+    return leaves ? insns / leaves : UINT64_MAX;
+}
+
+bool run_length_is_enough(uint64_t insns)
+{
+    return insns >= LEAST_RUN;
+}
