@@ -211,7 +211,7 @@ void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_indirect)->a = (uint8_t)pc;
     if (t->options->is_caching_inline)
         put_inline_cache(t, pc);
-    if (t->options->is_caching_jumps)
+    if (t->options->is_caching_jumps && !t->tb->is_observing)
         put_jump_cache(t, pc);
     x64_store(&t->x, T1_VCPU(pc), pc);
     leave_with_tb(t, T1_VCPU(thunk_indirect));

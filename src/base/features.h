@@ -26,6 +26,7 @@
     FEATURE(threading, "tier0", "handlers jump to each other, not called from a loop (tier 0)")    \
     FEATURE(chunked_polls, "auto", "loops of one block poll every 256 iterations (tier 3)")        \
     FEATURE(run_length, "auto", "regions that would soon be left are not compiled (tier 2)")       \
+    FEATURE(observation, "auto", "where hot indirect exits go is looked at first (tier 2)")        \
     FEATURE(extension, "auto", "a region gets more entries where code keeps coming back (tier 2)") \
     FEATURE(routines, "tier0 tier1 auto",                                                          \
             "loops that copy, fill, search or compare memory use wide operations")                 \

@@ -288,6 +288,8 @@ void promote_tb(struct exec_thread *thread, struct tb *tb);
 /* Compiles a region for tb at once on this thread. No lock held. */
 enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                         struct error *err);
+/* Enough was seen of where the TB's indirect exit goes. Lock held. */
+void promote_end_observing(struct exec_thread *thread, struct tb *tb);
 /* Heat with which a TB of this tier starts, INT32_MAX when it is never promoted. */
 int32_t promote_initial_heat(const struct exec *exec, enum tb_tier tier);
 void exec_kick_all(struct exec *exec);

@@ -6,6 +6,8 @@
 
 #include "src/base/check.h"
 
+enum { OBSERVATIONS = 64 }; /* of an indirect exit that is looked at */
+
 static enum os_action report_fault(struct exec_thread *thread, enum guest_fault_kind kind)
 {
     struct exec *exec = thread->exec;
@@ -89,6 +91,8 @@ void loop_fill_indirect(struct exec_thread *thread, const struct turn *turn, str
     atomic_store_explicit(&from->inline_cache, to, memory_order_release);
     tb_lock(thread->exec->cache);
     tb_observe(thread->exec->cache, from, to->pc);
+    if (from->is_observing && tb_profile_of(from)->observations >= OBSERVATIONS)
+        promote_end_observing(thread, from);
     tb_unlock(thread->exec->cache);
 }
 

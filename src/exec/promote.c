@@ -18,6 +18,8 @@ enum {
     MAX_EXTENSIONS = 3, /* of one region by further entries */
     FREE_COMPILE_NS = 20 * 1000 * 1000,
     COMPILE_SHARE = 8,      /* one part in so many of the run time, on one CPU */
+    MAX_WAITS = 4,          /* of a block for observations */
+    OBSERVING_PART = 8,     /* of the threshold: executions before the region is formed once more */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
 };
 
@@ -79,9 +81,9 @@ static bool is_deferred(struct exec *exec, const struct compile_job *job)
     bool is_extension = tb != job->tier_job.tb;
     if (tb_profile_of(tb)->extensions > 0 || !has_profile(exec) || tb->is_callee ||
         job->tier_job.level > TB_TIER_2 || (!is_extension && job->tier_job.region->is_looping) ||
-        tb->deferrals == MAX_DEFERRALS)
+        tb_profile_of(tb)->deferrals == MAX_DEFERRALS)
         return false;
-    tb->deferrals++;
+    tb_profile(exec->cache, tb)->deferrals++;
     return true;
 }
 
@@ -366,6 +368,54 @@ static void stay_in_tier1(struct exec_thread *thread, struct tb *tb)
         atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
 }
 
+/* Blocks of the region that end with a jump or a call through a register, and of which it was seen at
+ * most by chance where they go: a jump cache that others have filled hides it. They are made again
+ * without for a while. True if there are any, or some that are being observed. Lock held. */
+static bool begin_observing(struct exec_thread *thread, const struct ir_region *region)
+{
+    struct exec *exec = thread->exec;
+    struct error err;
+    bool are_any = false;
+    for (uint32_t i = region->is_dispatching; i < region->length; i++) {
+        const struct ir_block *block = region->nodes[i].block;
+        const struct ir_insn *last = ir_last(block);
+        if (last->op != IR_exit_indirect || last->c == IR_BRANCH_RETURN)
+            continue;
+        struct tb *tb = tb_find(exec->cache, block->guest_pc, region->mode);
+        if (!tb || tb->tier != TB_TIER_1)
+            continue;
+        are_any |= tb->is_observing;
+        if (tb->has_been_observed)
+            continue;
+        tb->has_been_observed = tb->is_observing = true;
+        are_any |= translate_to_tier1(thread, tb, &err) == STATUS_OK;
+    }
+    return are_any;
+}
+
+/* Should the asker wait for observations? Not for ever: some exits are never seen again. Lock held. */
+static bool is_to_wait(struct exec_thread *thread, const struct compile_job *job)
+{
+    struct exec *exec = thread->exec;
+    if (job->tier_job.level != TB_TIER_2 || !has_profile(exec) ||
+        !exec_has(exec, FEATURE_observation) || tb_profile_of(job->asker)->waits == MAX_WAITS ||
+        !begin_observing(thread, job->tier_job.region))
+        return false;
+    tb_profile(exec->cache, job->asker)->waits++;
+    atomic_store_explicit(&job->asker->heat,
+                          promote_initial_heat(exec, TB_TIER_1) / OBSERVING_PART,
+                          memory_order_relaxed);
+    return true;
+}
+
+void promote_end_observing(struct exec_thread *thread, struct tb *tb)
+{
+    struct error err;
+    tb->is_observing = false;
+    if (tb->tier == TB_TIER_1)
+        translate_to_tier1(thread, tb, &err);
+}
+
 /* Lock held. */
 static void forget_job(struct exec *exec, struct compile_job *job)
 {
@@ -392,7 +442,7 @@ static struct compile_job *job_wanted(struct exec_thread *thread, struct tb *tb,
         (!is_synchronous && compile_queue_is_full(&exec->queue)) || !is_within_budget(exec))
         return NULL;
     struct compile_job *job = job_new(exec, tb, level, has_profile(exec));
-    if (is_deferred(exec, job)) {
+    if (is_deferred(exec, job) || is_to_wait(thread, job)) {
         forget_job(exec, job);
         return NULL;
     }

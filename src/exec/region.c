@@ -84,7 +84,7 @@ uint32_t region_executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    if (tb_profile_of(tb)->is_in_region || tb->requested_tier != TB_TIER_NONE || tb->deferrals > 0)
+    if (tb_profile_of(tb)->is_in_region || tb->requested_tier != TB_TIER_NONE || tb_profile_of(tb)->deferrals > 0)
         return UINT32_MAX;
     return executions_in_tier1(exec, tb);
 }

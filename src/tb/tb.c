@@ -183,6 +183,7 @@ const struct tb_profile *tb_profile_of(const struct tb *tb)
 void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
 {
     struct tb_profile *profile = tb_profile(cache, from);
+    profile->observations++;
     for (uint32_t i = 0; i < profile->observed_count; i++)
         if (profile->observed[i] == pc)
             return;
@@ -372,6 +373,7 @@ void tb_drop(struct tb_cache *cache, struct tb *tb)
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
     tb->is_watched = tb->is_function_watched = tb->has_been_watched = false;
+    tb->is_observing = tb->has_been_observed = false;
     struct tb_code *code = atomic_load_explicit(&tb->code, memory_order_relaxed);
     atomic_store_explicit(&tb->code, NULL, memory_order_release);
     for (; code; code = code->older) {

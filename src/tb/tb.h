@@ -76,6 +76,9 @@ struct tb_profile {
     bool is_in_region;      /* some region has this block, maybe as part of a followed call */
     uint32_t observed_count;
     uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
+    uint32_t deferrals;                 /* promotions put off because a better root should come */
+    uint32_t waits;                     /* promotions put off because of observations under way */
+    uint32_t observations;              /* by the loop, of destinations old and new */
     bool is_switching;                  /* the region with this root jumps through tables */
     uint32_t extensions;                /* times that entries were added */
     uint32_t entry_count;
@@ -100,7 +103,9 @@ struct tb {
     bool is_watched : 1;               /* its heat tells when to look for a routine of its loop */
     bool is_function_watched : 1;      /* the same, and at the function that begins here */
     bool has_been_watched : 1;
-    uint8_t deferrals : 3;             /* promotions put off because a better root should come */
+    bool is_observing : 1;             /* its indirect exit does without the jump cache: the loop sees
+                                          where it goes */
+    bool has_been_observed : 1;
     uint32_t stub_distance;            /* constant: bytes from the stub up to this record */
     uint16_t guest_size_bytes;         /* once translated */
     uint16_t guest_length;

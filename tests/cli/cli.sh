@@ -124,16 +124,6 @@ done
 for field in tier=2 root=0x asked_ms= code_bytes=[1-9] result=ok; do
     $has_llvm && ! grep -q "^promotion .*$field" "$work/err" && fail "--dump=promotions has no $field"
 done
-# functions of a few instructions stay in tier 1, unless the technique is off
-for off in "" --features=-run_length; do
-    "$tiercel" --jit-threads=0 --t2=1000 $off --dump=promotions "$kernels/state_machine" 1 \
-        >/dev/null 2>"$work/err$off" || fail 'promotions of state_machine'
-done
-if $has_llvm; then
-    grep -q '^promotion .* run=[1-9][0-9]\{0,1\} .*result=refused$' "$work/err" || fail 'nothing is refused'
-    grep -q '^promotion .* run=[1-9][0-9]\{0,1\} .*result=ok$' "$work/err--features=-run_length" ||
-        fail '-run_length refuses all the same'
-fi
 # a call through a pointer to one of two functions is followed, long as they are: fourier's of sin and
 # cos, a million, would be two jumps through the jump cache each
 "$tiercel" --jit-threads=0 --t2=30000 --region-insns=2000 --stats=json:"$work/stats" \
