@@ -53,7 +53,7 @@ static void init_process(void)
     /* What takes much of code generation and gains nothing here: loop strength reduction a fifth,
      * scheduling for a host that reorders by itself a tenth, the tracking of variables' locations,
      * of which there are none, a twelfth. */
-    const char *const options[] = {"tiercel", "-disable-lsr", "-enable-misched=0",
+    const char *const options[] = {"tiercel", "-vectorize-slp=0", "-disable-lsr", "-enable-misched=0",
                                    "-experimental-debug-variable-locations=0"};
     LLVMParseCommandLineOptions(ARRAY_LENGTH(options), options, "");
 }
@@ -149,7 +149,6 @@ static enum status optimise(struct codegen *codegen, LLVMModuleRef module,
     if (!*pipeline)
         return STATUS_OK;
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMPassBuilderOptionsSetSLPVectorization(options, 0);
     LLVMErrorRef failure = LLVMRunPasses(module, pipeline, codegen->machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (!failure)

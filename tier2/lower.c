@@ -267,8 +267,9 @@ void lower_clean(struct lowering *lower, ir_ref ref)
         return;
     lower->value_facts[ref].is_unclean = false;
     LLVMValueRef raw = value->narrow ? value->narrow : value->full;
-    LLVMValueRef clean = lower_is_plain(lower) ? lower_canonical_select(lower, raw)
-                                               : lower_canonical(lower, raw);
+    bool may_be_vector = lower_is_plain(lower) && lower->facts->nodes[lower->node_index].is_chunked;
+    LLVMValueRef clean = may_be_vector ? lower_canonical_select(lower, raw)
+                                       : lower_canonical(lower, raw);
     *value = value->narrow ? (struct value){.narrow = clean} : (struct value){.full = clean};
 }
 
