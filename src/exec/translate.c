@@ -161,7 +161,7 @@ static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *aren
     uint32_t passes = exec->config.opt_passes, dead = 1u << OPT_dead;
     if (!(passes & dead) || exec->config.dump)
         return translate_optimise(exec, arena, block);
-    if (passes & ~dead)
+    if (passes & ~dead && !block->is_improved)
         block = opt_run(arena, block, passes & ~dead);
     block->may_have_dead = true;
     verify(block, "optimisation");

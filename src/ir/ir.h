@@ -138,6 +138,7 @@ struct ir_block {
     uint32_t mode;         /* the FP mode it was translated for, see tb.h */
     bool may_have_dead;    /* who compiles it is to leave out dead register writes and unused values
                               (the optimiser's pass `dead` was left to tier 1) */
+    bool is_improved;      /* the optimiser's other passes would change nothing */
 };
 
 enum { IR_GUEST_REGS = 64, IR_FIRST_FP_REG = 32 };
@@ -168,6 +169,9 @@ struct ir_builder {
     struct ir_block *block;
     struct arena *arena;
     bool failed;
+    bool is_improvable;  /* an optimiser may find something to do: see enum ir_sight */
+    uint64_t operations; /* a bit for the hash of each pure operation */
+    uint64_t known_regs; /* guest registers that were read or written */
     ir_ref const_hash[IR_CONST_HASH_SLOTS]; /* latest constant of each hash, or IR_NONE */
 };
 
@@ -190,6 +194,39 @@ static inline ir_ref ir_emit(struct ir_builder *builder, struct ir_insn insn)
 /* A constant of `type`, shared with an earlier equal one; value is truncated to the type. */
 ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
 
+/* Most blocks of a program leave an optimiser nothing to do, and looking is an eighth of what their
+ * translation costs. So ir_unary, ir_binary, ir_get_reg and ir_exit_if note what a rule of src/opt
+ * could change: an operation on a constant or on one that a rule sees through, one that is there
+ * already, a register that is read though its value is known. They may say so where there is nothing
+ * (never the other way round: tests/unit/test_translate.c). The rest is left to who builds: an
+ * address that is a sum, a register that is set to what it holds, floating point. */
+
+/* What a rule may see in an operand: bits by the operation that defines it. */
+enum ir_sight {
+    IR_SEEN_ADD = 1,
+    IR_SEEN_AND = 2,
+    IR_SEEN_OR = 4,
+    IR_SEEN_XOR = 8,
+    IR_SEEN_SHL = 16,
+    IR_SEEN_CONVERSION = 32, /* of types, and negation */
+    IR_SEEN_SMALL = 64,      /* may be known to be 0 or 1 */
+    IR_SEEN_RANGE = 128,     /* may be known to have few bits */
+    IR_SEEN_LOAD = 256,
+    IR_SEEN_CONST = 512,
+};
+extern const uint16_t ir_sight[IR_OP_COUNT];
+/* Whether a rule could change an operation on the constant that is operand a or b. */
+bool ir_may_fold(const struct ir_block *block, enum ir_op op, ir_ref a, ir_ref b);
+
+/* Whether the block has this operation. */
+bool ir_is_repeated(const struct ir_block *block, enum ir_op op, enum ir_type type, ir_ref a,
+                    ir_ref b);
+
+static inline unsigned ir_sight_of(const struct ir_builder *builder, ir_ref value)
+{
+    return ir_sight[builder->block->insns[value].op];
+}
+
 static inline ir_ref ir_emit3(struct ir_builder *builder, enum ir_op op, enum ir_type type,
                               ir_ref a, ir_ref b, ir_ref c, uint64_t imm)
 {
@@ -204,22 +241,55 @@ static inline ir_ref ir_emit3(struct ir_builder *builder, enum ir_op op, enum ir
     insn->imm = imm;
     return (ir_ref)block->length++;
 }
+
+/* Operations that are equal have equal hashes. */
+static inline void ir_note_operation(struct ir_builder *builder, enum ir_op op, enum ir_type type,
+                                     ir_ref a, ir_ref b)
+{
+    uint32_t mixed = ((uint32_t)op << 3 | (uint32_t)type) + a * UINT32_C(0x9e3779b1) +
+                     b * UINT32_C(0x85ebca6b);
+    uint64_t bit = UINT64_C(1) << (mixed >> 26);
+    if (__builtin_expect((builder->operations & bit) != 0, 0))
+        builder->is_improvable |= ir_is_repeated(builder->block, op, type, a, b);
+    builder->operations |= bit;
+}
 static inline ir_ref ir_unary(struct ir_builder *builder, enum ir_op op, enum ir_type type, ir_ref a)
 {
+    ir_note_operation(builder, op, type, a, IR_NONE);
+    builder->is_improvable |=
+        (ir_sight_of(builder, a) & (IR_SEEN_CONVERSION | IR_SEEN_CONST)) != 0;
     return ir_emit3(builder, op, type, a, IR_NONE, IR_NONE, 0);
 }
 static inline ir_ref ir_binary(struct ir_builder *builder, enum ir_op op, enum ir_type type,
                                ir_ref a, ir_ref b)
 {
+    ir_note_operation(builder, op, type, a, b);
+    if ((ir_sight_of(builder, a) | ir_sight_of(builder, b)) & IR_SEEN_CONST)
+        builder->is_improvable |= ir_may_fold(builder->block, op, a, b);
+    builder->is_improvable |= a == b;
     return ir_emit3(builder, op, type, a, b, IR_NONE, 0);
 }
 static inline ir_ref ir_get_reg(struct ir_builder *builder, enum ir_type type, unsigned reg)
 {
+    builder->is_improvable |= builder->known_regs >> reg & 1;
+    builder->known_regs |= UINT64_C(1) << reg;
     return ir_emit3(builder, IR_get_reg, type, IR_NONE, IR_NONE, IR_NONE, reg);
 }
+/* The register does not hold the value already. */
 static inline void ir_set_reg(struct ir_builder *builder, unsigned reg, ir_ref value)
 {
+    builder->known_regs |= UINT64_C(1) << reg;
     ir_emit3(builder, IR_set_reg, IR_VOID, value, IR_NONE, IR_NONE, reg);
+}
+/* exit_if or exit_trap_if. */
+static inline void ir_exit_if(struct ir_builder *builder, enum ir_op op, ir_ref condition,
+                              unsigned kind, uint64_t pc)
+{
+    const struct ir_insn *insns = builder->block->insns, *of = &insns[condition];
+    builder->is_improvable |=
+        of->op == IR_const ||
+        (of->op == IR_ne && insns[of->b].op == IR_const && insns[of->b].imm == 0);
+    ir_emit3(builder, op, IR_VOID, condition, IR_NONE, (ir_ref)kind, pc);
 }
 
 /* ---- how a block ends ---- */

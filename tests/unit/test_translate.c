@@ -1,7 +1,8 @@
 /* The riscv64 translator at the edges of blocks: limits, pages, instructions that cannot be fetched
- * or are illegal, and that any bytes give a block that verifies. What instructions mean is tested
- * in tests/insn. */
+ * or are illegal, that any bytes give a block that verifies, and that the optimiser would change
+ * nothing where a block says so. What instructions mean is tested in tests/insn. */
 #include "src/guest/guest.h"
+#include "src/opt/opt.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -42,6 +43,23 @@ static void put(uint64_t pc, uint64_t code, unsigned size_bytes)
         pages[(pc - BASE) / PAGE][(pc - BASE) % PAGE] = (uint8_t)(code >> 8 * i);
 }
 
+/* Blocks that the optimiser need not see, and the others that it would leave as they are. */
+static unsigned improved_count, missed_count;
+
+static void check_improved(const struct ir_block *block)
+{
+    const struct ir_block *opt = opt_run(&arena, block, OPT_ALL & ~(1u << OPT_dead));
+    bool is_same = opt->length == block->length &&
+                   memcmp(opt->insns, block->insns, block->length * sizeof *block->insns) == 0;
+    if (block->is_improved && !is_same) {
+        ir_print(stderr, block);
+        ir_print(stderr, opt);
+        ck_abort_msg("a block that is said to be improved is not");
+    }
+    improved_count += block->is_improved;
+    missed_count += is_same && !block->is_improved;
+}
+
 static const struct ir_block *translate(uint64_t pc, uint32_t mode, uint32_t max_insns)
 {
     struct guest_limits limits = {max_insns};
@@ -53,6 +71,7 @@ static const struct ir_block *translate(uint64_t pc, uint32_t mode, uint32_t max
     ck_assert_uint_eq(block->guest_pc, pc);
     ck_assert_uint_eq(block->mode, mode);
     ck_assert_uint_le(block->guest_size_bytes, IR_MAX_BLOCK_BYTES);
+    check_improved(block);
     return block;
 }
 
@@ -166,6 +185,46 @@ START_TEST(any_bytes_give_a_block)
 }
 END_TEST
 
+/* Instructions that the optimiser has rules for, on few registers and telling constants. */
+static uint32_t random_insn(uint32_t *seed)
+{
+    static const uint32_t with_registers[] = {
+        0x33, 0x40000033, 0x1033, 0x2033, 0x3033, 0x4033, 0x5033, 0x40005033, 0x6033, 0x7033,
+        0x3b, 0x4000003b, 0x103b, 0x2000033, 0x2005033, 0x2007033, 0x40007033, 0xf2000053,
+        0xe2000053, 0x22000053, 0x20000053, 0x2000053, 0xd2200053, 0xa0005033, 0x60001033};
+    static const uint32_t with_immediate[] = {
+        0x13, 0x13, 0x13, 0x1b, 0x2013, 0x3013, 0x4013, 0x6013, 0x7013, 0x1013, 0x5013, 0x101b,
+        0x3003, 0x2003, 0x4003, 0x1003, 0x5003, 0x6003, 0x3007};
+    static const uint32_t immediates[] = {0, 1, 2, 4, 32, 48, 0xff, 0xfff, 0x7ff, 0x800};
+    *seed = *seed * 1664525 + 1013904223;
+    uint32_t bits = *seed >> 8;
+    uint32_t insn = (bits & 3) << 7 | (bits >> 2 & 3) << 15;
+    unsigned choice = bits >> 4 & 63;
+    if (choice < 25)
+        return insn | (bits >> 10 & 3) << 20 | with_registers[choice];
+    if (choice < 58) {
+        uint32_t form = with_immediate[(choice - 25) % 19], immediate = immediates[(bits >> 12) % 10];
+        return insn | form | ((form & 0x307f) == 0x1013 ? immediate & 31 : immediate) << 20;
+    }
+    return choice < 61 ? 0x3023 | insn | (bits >> 10 & 3) << 20 /* sd */
+                       : 0x63 | (bits >> 12 & 7) << 12 | insn | (bits >> 10 & 3) << 20;
+}
+
+START_TEST(improved_blocks_are)
+{
+    uint32_t seed = 1;
+    improved_count = missed_count = 0;
+    for (int round = 0; round < RANDOM_ROUNDS; round++) {
+        for (unsigned i = 0; i < CODE_BYTES; i += 4)
+            put(BASE + i, random_insn(&seed), 4);
+        for (uint64_t pc = BASE; pc < BASE + CODE_BYTES; pc += 4)
+            translate(pc, 0, 1 + (unsigned)(pc >> 2) % 8);
+    }
+    ck_assert_uint_gt(improved_count, 1000);
+    ck_assert_uint_lt(missed_count, improved_count / 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("translate");
@@ -181,6 +240,7 @@ int main(void)
     tcase_add_test(tests, known_jumps_are_direct);
     tcase_add_test(tests, dynamic_rounding_follows_the_mode);
     tcase_add_test(tests, any_bytes_give_a_block);
+    tcase_add_test(tests, improved_blocks_are);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -28,7 +28,7 @@ static ir_ref read_x(struct translation *t, unsigned reg)
 static void write_x(struct translation *t, ir_ref value)
 {
     unsigned reg = rv64_rd(t->word);
-    if (reg == 0)
+    if (reg == 0 || t->x[reg] == value)
         return;
     ir_set_reg(&t->builder, reg, value);
     t->x[reg] = value;
@@ -96,6 +96,9 @@ static void write_f(struct translation *t, ir_ref value)
 {
     unsigned reg = rv64_rd(t->word);
     bool is_f64 = t->builder.block->insns[value].type == IR_F64;
+    if (value == (is_f64 ? t->f[reg].f64 : t->f[reg].bits))
+        return;
+    t->builder.is_improvable = true; /* the value may be at hand here, see is_term_at_hand */
     ir_set_reg(&t->builder, IR_FIRST_FP_REG + reg, value);
     t->f[reg] = (struct f_value){is_f64 ? value : IR_NONE, is_f64 ? IR_NONE : value, IR_NONE};
 }
@@ -159,20 +162,21 @@ static ir_ref add_immediate(struct translation *t)
     return ir_binary(&t->builder, IR_add, IR_I64, a, number(t, immediate));
 }
 
-static ir_ref fp1(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a)
+static ir_ref fp3(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b,
+                  ir_ref c)
 {
-    return ir_emit3(&t->builder, op, type, a, IR_NONE, IR_NONE, t->rounding);
+    t->builder.is_improvable = true;
+    return ir_emit3(&t->builder, op, type, a, b, c, t->rounding);
 }
 
 static ir_ref fp2(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b)
 {
-    return ir_emit3(&t->builder, op, type, a, b, IR_NONE, t->rounding);
+    return fp3(t, op, type, a, b, IR_NONE);
 }
 
-static ir_ref fp3(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b,
-                  ir_ref c)
+static ir_ref fp1(struct translation *t, enum ir_op op, enum ir_type type, ir_ref a)
 {
-    return ir_emit3(&t->builder, op, type, a, b, c, t->rounding);
+    return fp3(t, op, type, a, IR_NONE, IR_NONE);
 }
 
 static ir_ref complement(struct translation *t, ir_ref value)
@@ -216,17 +220,44 @@ static uint16_t memop(const struct translation *t, unsigned size_log2, bool is_s
     return ir_memop(size_log2, is_signed, (unsigned)(t->pc - t->block_pc));
 }
 
+/* Whether the first term of a sum is still in a register: the optimiser then makes the sum part of
+ * the address. */
+static bool is_term_at_hand(const struct translation *t, const struct ir_insn *sum)
+{
+    const struct ir_insn *insns = t->builder.block->insns;
+    if (insns[sum->b].op != IR_const)
+        return false;
+    if (insns[sum->a].op != IR_get_reg)
+        return true;
+    for (unsigned reg = 0; reg < 32; reg++)
+        if (t->x[reg] == sum->a)
+            return true;
+    return false;
+}
+
+/* The value is used as an address. A term that is in no register does not come back into one. */
+static ir_ref address(struct translation *t, unsigned reg)
+{
+    ir_ref value = read_x(t, reg);
+    const struct ir_insn *insn = &t->builder.block->insns[value];
+    if (insn->op == IR_add && value != t->plain_address) {
+        t->plain_address = value;
+        t->builder.is_improvable |= is_term_at_hand(t, insn);
+    }
+    return value;
+}
+
 static ir_ref load(struct translation *t, enum ir_op op, enum ir_type type, unsigned size_log2,
                    bool is_signed)
 {
-    ir_ref base = read_x(t, rv64_rs1(t->word));
+    ir_ref base = address(t, rv64_rs1(t->word));
     return ir_emit3(&t->builder, op, type, base, IR_NONE, memop(t, size_log2, is_signed),
                     (uint64_t)rv64_imm_i(t->word));
 }
 
 static void store(struct translation *t, unsigned size_log2, ir_ref value)
 {
-    ir_ref base = read_x(t, rv64_rs1(t->word));
+    ir_ref base = address(t, rv64_rs1(t->word));
     ir_emit3(&t->builder, IR_store, IR_VOID, base, value, memop(t, size_log2, false),
              (uint64_t)rv64_imm_s(t->word));
 }
@@ -250,7 +281,7 @@ static void trap(struct translation *t, enum ir_trap kind, uint64_t pc)
 
 static void trap_if(struct translation *t, ir_ref condition, enum ir_trap kind, uint64_t pc)
 {
-    ir_emit3(&t->builder, IR_exit_trap_if, IR_VOID, condition, IR_NONE, (ir_ref)kind, pc);
+    ir_exit_if(&t->builder, IR_exit_trap_if, condition, kind, pc);
 }
 
 static uint64_t next_pc(const struct translation *t)
@@ -260,9 +291,19 @@ static uint64_t next_pc(const struct translation *t)
 
 static void branch_if(struct translation *t, ir_ref condition)
 {
-    ir_emit3(&t->builder, IR_exit_if, IR_VOID, condition, IR_NONE, IR_BRANCH_JUMP,
-             t->pc + (uint64_t)rv64_imm_b(t->word));
+    ir_exit_if(&t->builder, IR_exit_if, condition, IR_BRANCH_JUMP,
+               t->pc + (uint64_t)rv64_imm_b(t->word));
     end_at(t, IR_BRANCH_JUMP, next_pc(t));
+}
+
+/* Differing from zero is no comparison. */
+static void branch_if_different(struct translation *t)
+{
+    ir_ref a = read_x(t, rv64_rs1(t->word));
+    if (rv64_rs2(t->word) == 0)
+        branch_if(t, a);
+    else
+        branch_if(t, ir_binary(&t->builder, IR_ne, IR_I64, a, read_x(t, rv64_rs2(t->word))));
 }
 
 /* Link registers by the manual's return-address hints (section 2.5.1, table 3). */
@@ -342,29 +383,30 @@ static void atomic(struct translation *t, unsigned size_log2, enum ir_amo kind)
 /* ---- CSRs (chapters 7, 8 and 20) ---- */
 enum csr_action { CSR_WRITE, CSR_SET, CSR_CLEAR };
 
+static ir_ref read_state(struct translation *t, enum ir_op op, uint64_t imm)
+{
+    return ir_emit3(&t->builder, op, IR_I64, IR_NONE, IR_NONE, IR_NONE, imm);
+}
+
 static ir_ref read_csr(struct translation *t, enum rv64_csr csr)
 {
-    struct ir_builder *builder = &t->builder;
     switch (csr) {
     case RV64_CSR_fflags:
-        return ir_unary(builder, IR_get_fflags, IR_I64, IR_NONE);
+        return read_state(t, IR_get_fflags, 0);
     case RV64_CSR_frm:
-        return ir_unary(builder, IR_get_frm, IR_I64, IR_NONE);
+        return read_state(t, IR_get_frm, 0);
     case RV64_CSR_fcsr: {
-        ir_ref frm = ir_unary(builder, IR_get_frm, IR_I64, IR_NONE);
-        ir_ref high = ir_binary(builder, IR_shl, IR_I64, frm, number(t, 5));
-        ir_ref low = ir_unary(builder, IR_get_fflags, IR_I64, IR_NONE);
-        return ir_binary(builder, IR_or, IR_I64, high, low);
+        ir_ref frm = read_state(t, IR_get_frm, 0);
+        ir_ref high = ir_binary(&t->builder, IR_shl, IR_I64, frm, number(t, 5));
+        ir_ref low = read_state(t, IR_get_fflags, 0);
+        return ir_binary(&t->builder, IR_or, IR_I64, high, low);
     }
     case RV64_CSR_cycle:
-        return ir_emit3(builder, IR_get_counter, IR_I64, IR_NONE, IR_NONE, IR_NONE,
-                        IR_COUNTER_CYCLE);
+        return read_state(t, IR_get_counter, IR_COUNTER_CYCLE);
     case RV64_CSR_time:
-        return ir_emit3(builder, IR_get_counter, IR_I64, IR_NONE, IR_NONE, IR_NONE,
-                        IR_COUNTER_TIME);
+        return read_state(t, IR_get_counter, IR_COUNTER_TIME);
     case RV64_CSR_instret:
-        return ir_emit3(builder, IR_get_counter, IR_I64, IR_NONE, IR_NONE, IR_NONE,
-                        IR_COUNTER_INSTRET);
+        return read_state(t, IR_get_counter, IR_COUNTER_INSTRET);
     }
     return IR_NONE;
 }
@@ -376,12 +418,12 @@ static ir_ref write_csr(struct translation *t, enum rv64_csr csr, ir_ref value)
     struct ir_builder *builder = &t->builder;
     ir_ref frm = value;
     if (csr != RV64_CSR_frm)
-        ir_unary(builder, IR_set_fflags, IR_VOID, value);
+        ir_emit3(builder, IR_set_fflags, IR_VOID, value, IR_NONE, IR_NONE, 0);
     if (csr == RV64_CSR_fflags)
         return IR_NONE;
     if (csr == RV64_CSR_fcsr)
         frm = ir_binary(builder, IR_shr, IR_I64, value, number(t, 5));
-    return ir_unary(builder, IR_set_frm, IR_I64, frm);
+    return ir_emit3(builder, IR_set_frm, IR_I64, frm, IR_NONE, IR_NONE, 0);
 }
 
 static bool is_known_csr(unsigned csr)
@@ -475,6 +517,7 @@ static void csr_access(struct translation *t, enum csr_action action, ir_ref ope
 #define EXACT64(op, a) exact64(t, IR_##op, a)
 static ir_ref exact64(struct translation *t, enum ir_op op, ir_ref a)
 {
+    t->builder.is_improvable = true;
     return ir_emit3(&t->builder, op, IR_F64, a, IR_NONE, IR_NONE,
                     op == IR_fcvt_f64 ? 0 : IR_RM_HOST);
 }
@@ -494,6 +537,7 @@ static ir_ref exact64(struct translation *t, enum ir_op op, ir_ref a)
 #define SIGN_XOR(type, a, b) sign_xor(t, type, a, b)
 
 #define BRANCH_IF(condition) branch_if(t, condition)
+#define BRANCH_IF_DIFFERENT branch_if_different(t)
 #define JUMP_AND_LINK jump_and_link(t)
 #define JUMP_AND_LINK_REG jump_and_link_reg(t)
 #define FENCE fence(t)

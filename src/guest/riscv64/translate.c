@@ -123,12 +123,14 @@ struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *f
     t.pc = t.block_pc = pc;
     t.mode = mode;
     t.is_ended = false;
+    t.plain_address = IR_NONE;
     ir_set_none(t.x, 32);
     ir_set_none(&t.f[0].f64, 3 * 32);
     uint32_t count = translate_block(&t, &source, max_insns);
     if (t.builder.failed)
         return NULL;
     struct ir_block *block = t.builder.block;
+    block->is_improved = !t.builder.is_improvable;
     block->guest_length = count;
     block->guest_size_bytes = (uint32_t)(t.pc - pc);
     return block;

@@ -22,6 +22,7 @@ struct translation {
     uint32_t mode;
     enum ir_rounding rounding; /* of the current instruction; 0 when it has none */
     bool is_ended;
+    ir_ref plain_address; /* a sum that has been found to be in the optimiser's best form, or IR_NONE */
     ir_ref x[32]; /* current value of each integer register, or IR_NONE */
     struct f_value f[32];
 };
