@@ -255,7 +255,7 @@ static const struct compressed_form *find_half(uint32_t half)
 /* Programs use few of the 16-bit instructions, each often: what they stand for is remembered here,
  * word above half-word, at a place chosen by the half-word. It saves two unpredictable branches. The
  * table is small, so that a short program does not pay for its pages. Entries are shared by all
- * threads; 0 is none, for an expansion is never 0. */
+ * threads; what is not there reads as that of half-word 0, which is illegal like the word 0. */
 enum { EXPANSIONS_LOG2 = 11 };
 static _Atomic uint64_t expansions[1 << EXPANSIONS_LOG2];
 
@@ -278,7 +278,8 @@ static inline struct rv64_insn decode(uint32_t bits)
     uint32_t half = bits & 0xffff, is_word = rv64_is_word((uint16_t)bits);
     uint64_t expansion = atomic_load_explicit(expansion_of(half), memory_order_relaxed);
     uint32_t word = (bits & -is_word) | ((uint32_t)(expansion >> 32) & (is_word - 1));
-    if (__builtin_expect(!is_word && (expansion == 0 || (expansion & 0xffff) != half), 0))
+    uint32_t is_other = (uint16_t)(expansion ^ half); /* an empty place stands for half-word 0 */
+    if (__builtin_expect((is_other & (is_word - 1)) != 0, 0))
         word = expand(half);
     const struct list_key *key = &list_keys[word >> 2 & 31];
     const struct candidate *row =
