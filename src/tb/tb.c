@@ -193,17 +193,15 @@ void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
 
 /* ---- links ---- */
 
-/* Replaces the four bytes at X address `site`, which lie inside one aligned 8-byte word, at once. */
+/* Replaces the four bytes at X address `site`, which lie inside one aligned 8-byte word, at once: a
+ * store inside such a word is atomic (Intel SDM volume 3, section 9.1.1; AMD64 APM volume 2, section
+ * 7.3.2). The word is not read, since it has often just been written piece by piece. */
 static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void *destination)
 {
-    uintptr_t word_address = (uintptr_t)site & ~(uintptr_t)7;
-    unsigned offset = (unsigned)((uintptr_t)site - word_address);
-    CHECK(offset <= 4, "a jump's displacement crosses an 8-byte word");
-    int32_t distance = (int32_t)((const uint8_t *)destination - (site + 4));
-    uint64_t *word = (uint64_t *)(void *)code_w(cache->memory, (void *)word_address);
-    uint64_t value = *word;
-    memcpy((uint8_t *)&value + offset, &distance, 4);
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+    typedef int32_t unaligned __attribute__((aligned(1), may_alias));
+    CHECK(((uintptr_t)site & 7) <= 4, "a jump's displacement crosses an 8-byte word");
+    *(volatile unaligned *)code_w(cache->memory, site) =
+        (int32_t)((const uint8_t *)destination - (site + 4));
 }
 
 /* Turns the entry slot (aligned, begins with a NOP or an earlier jump) into a jump. */
