@@ -36,12 +36,6 @@ static void count(struct t1 *t, enum vcpu_counter counter, uint32_t amount)
 
 /* ---- entry ---- */
 
-static void cold_promote(struct t1 *t, const struct t1_cold *cold)
-{
-    (void)cold;
-    leave_with_tb(t, T1_VCPU(thunk_promote));
-}
-
 /* Without pinning the memory of the pinned registers is made current here and kept so. */
 static void store_pinned(struct t1 *t)
 {
@@ -62,7 +56,7 @@ void t1_emit_prologue(struct t1 *t)
     x64_nop(&t->x, TB_ENTRY_SLOT_BYTES); /* the entry slot: tb_publish turns it into a jump */
     if (tier_counts_heat(t->options, t->tb) || t->tb->is_watched) {
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
-        t1_cold(t, x64_jcc(&t->x, X64_S), cold_promote);
+        x64_jcc_to(&t->x, X64_S, tb_stub(t->tb));
     }
     count(t, COUNTER_INSNS_TIER1, t->block->guest_length);
     count(t, COUNTER_BLOCKS_TIER1, 1);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* One node's code at most, calls and spills included; a cold part's. */
-enum { MAX_NODE_BYTES = 512, MAX_COLD_BYTES = 192, CODE_ALIGNMENT = 16 };
+enum { MAX_NODE_BYTES = 512, MAX_COLD_BYTES = 192, CODE_ALIGNMENT = TB_ENTRY_SLOT_BYTES };
 
 struct tier1 {
     struct tier tier;

@@ -108,6 +108,13 @@ void loop_run_tb(struct exec_thread *thread, struct tb *tb)
     }
 }
 
+/* Tier 1 leaves by the stub of its TB when the heat has run out. */
+static bool has_run_out(const struct tb *tb)
+{
+    return atomic_load_explicit(&tb->heat, memory_order_relaxed) < 0 &&
+           atomic_load_explicit(&tb->tier, memory_order_relaxed) == TB_TIER_1;
+}
+
 enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
 {
     struct vcpu *vcpu = &thread->vcpu;
@@ -116,6 +123,10 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
     switch ((enum vcpu_exit)vcpu->exit_reason) {
     case VCPU_EXIT_TB:
         vcpu->pc = vcpu->exit_tb->pc;
+        if (has_run_out(vcpu->exit_tb)) {
+            promote_tb(thread, vcpu->exit_tb);
+            return OS_CONTINUE;
+        }
         if (exec_has(exec, FEATURE_next_block_hint))
             *turn = (struct turn){.next_hint = vcpu->exit_tb,
                                   .generation = exec->cache->generation};

@@ -30,18 +30,17 @@ enum {
 
 /* Why generated code (or tier 0) came back to the exec loop. */
 enum vcpu_exit {
-    VCPU_EXIT_TB,       /* continue at exit_tb->pc */
+    VCPU_EXIT_TB,       /* continue at exit_tb->pc; its heat may have run out (tier 1) */
     VCPU_EXIT_PC,       /* continue at vcpu->pc */
     VCPU_EXIT_INDIRECT, /* the same, after a miss of the inline cache of exit_tb (may be NULL) and
                            of the jump cache */
-    VCPU_EXIT_PROMOTE,  /* the heat of exit_tb has run out; continue at exit_tb->pc */
+    VCPU_EXIT_PROMOTE,  /* the same, and it has (tier 0) */
     VCPU_EXIT_TRAP,     /* vcpu->exit_trap at vcpu->pc */
     VCPU_EXIT_FAULT,    /* a load or store at vcpu->pc faulted; details in the exec's record */
     VCPU_EXIT_PROMOTE_PC, /* the heat of exit_tb has run out; continue at vcpu->pc */
 };
 _Static_assert(VCPU_EXIT_TB == VCPU_EXIT_TB_VALUE &&
-                   VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE &&
-                   VCPU_EXIT_PROMOTE == VCPU_EXIT_PROMOTE_VALUE,
+                   VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE,
                "exit reasons of enter.S");
 
 /* Bits of vcpu->pending. */
@@ -131,7 +130,6 @@ struct vcpu {
     void *host_rsp;              /* stack pointer of tb_enter while inside */
     const void *thunk_leave;     /* jump here: store pinned registers, return from tb_enter */
     const void *thunk_leave_tb;  /* RAX = tb: the same with exit_tb and VCPU_EXIT_TB */
-    const void *thunk_promote;   /* RAX = tb: the same with VCPU_EXIT_PROMOTE */
     const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */

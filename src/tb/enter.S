@@ -90,14 +90,6 @@ tb_thunk_leave_tb:
     movl $VCPU_EXIT_TB_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
     jmp tb_thunk_leave
 
-    .globl tb_thunk_promote
-    .hidden tb_thunk_promote
-    .balign 16
-tb_thunk_promote:
-    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
-    movl $VCPU_EXIT_PROMOTE_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
-    jmp tb_thunk_leave
-
     .globl tb_thunk_indirect
     .hidden tb_thunk_indirect
     .balign 16

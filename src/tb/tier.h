@@ -7,8 +7,8 @@
 
 struct tier_options {
     bool is_counting_heat; /* tier 1 (where a TB is_watched in any case): decrement tb->heat at entry
-                              and leave by thunk_promote when it becomes negative; tier 2: the same
-                              with the region's own counter */
+                              and leave by its stub when it becomes negative; tier 2: the same with the
+                              region's own counter */
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 3: call-free loops of one block poll every 256 iterations */
     bool is_narrowing;      /* tier 2: keep what is known to be of 32 bits as such */

@@ -35,7 +35,7 @@ static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
 };
 
 /* enter.S; not functions to be called from C. */
-extern const char tb_thunk_leave_tb[], tb_thunk_promote[], tb_thunk_indirect[], tb_thunk_helper[],
+extern const char tb_thunk_leave_tb[], tb_thunk_indirect[], tb_thunk_helper[],
     tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
     tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
@@ -142,7 +142,6 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->reservation_address = UINT64_MAX;
     vcpu->thunk_leave = tb_thunk_leave;
     vcpu->thunk_leave_tb = tb_thunk_leave_tb;
-    vcpu->thunk_promote = tb_thunk_promote;
     vcpu->thunk_indirect = tb_thunk_indirect;
     vcpu->thunk_helper = tb_thunk_helper;
     vcpu->thunk_bulk = tb_thunk_bulk;

@@ -743,8 +743,9 @@ START_TEST(heat_runs_out)
     atomic_store(&loop->heat, 10);
     vcpu->reg[10] = 100;
     tb_enter(vcpu, loop->entry);
-    ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_PROMOTE);
+    ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
     ck_assert_ptr_eq(vcpu->exit_tb, loop);
+    ck_assert_int_eq(loop->heat, -1);
     ck_assert_uint_eq(vcpu->reg[10], 90);
 }
 END_TEST
