@@ -169,7 +169,7 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start)
     code->start = start;
     code->size_bytes = x64_offset(&t->x);
     code->guest_length = t->block->guest_length;
-    code->fault_count = t->fault_count;
+    code->fault_count = (uint16_t)t->fault_count;
     if (t->fault_count) {
         struct fault_point *faults =
             arena_alloc(&cache->arena, t->fault_count * sizeof *faults);

@@ -18,7 +18,8 @@ _Static_assert(offsetof(struct tb, heat) == TB_OFFSET_HEAT, "tb offset");
 
 enum { INITIAL_SLOTS_LOG2 = 12, PAGE_BUCKETS = 1024, PAGE_BITS = 12 };
 
-/* Code that was translated from one guest page. */
+/* Code that was translated from one guest page. Most is translated from one page only: it is linked
+ * by its next_on_page. What is in the list of another page already has a node of its own. */
 struct tb_page_code {
     struct tb_page_code *next;
     struct tb_code *code;
@@ -26,7 +27,8 @@ struct tb_page_code {
 struct tb_page {
     struct tb_page *next;
     uint64_t number; /* guest address >> PAGE_BITS */
-    struct tb_page_code *codes;
+    struct tb_code *codes;
+    struct tb_page_code *others;
 };
 
 /* ---- records ---- */
@@ -273,7 +275,9 @@ static void rewrite_incoming(struct tb_cache *cache, struct tb *tb)
 
 struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier tier)
 {
-    struct tb_code *code = arena_zalloc(&cache->arena, sizeof *code);
+    struct tb_code *code = tier == TB_TIER_1
+                               ? arena_zalloc(&cache->arena, offsetof(struct tb_code, fault_pc))
+                               : arena_zalloc(&cache->arena, sizeof *code);
     code->tb = tb;
     code->tier = (uint8_t)tier;
     return code;
@@ -349,11 +353,17 @@ static void cover_page(struct tb_cache *cache, struct tb_code *code, uint64_t nu
         (*place)->number = number;
     }
     struct tb_page *page = *place;
-    if (page->codes && page->codes->code == code)
+    if (page->codes == code || (page->others && page->others->code == code))
         return;
+    if (!code->is_on_page) {
+        code->is_on_page = true;
+        code->next_on_page = page->codes;
+        page->codes = code;
+        return;
+    }
     struct tb_page_code *entry = arena_alloc(&cache->arena, sizeof *entry);
-    *entry = (struct tb_page_code){page->codes, code};
-    page->codes = entry;
+    *entry = (struct tb_page_code){page->others, code};
+    page->others = entry;
 }
 
 void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_t size_bytes)
@@ -385,16 +395,23 @@ void tb_drop(struct tb_cache *cache, struct tb *tb)
     cache->stats.dropped_tbs++;
 }
 
+/* True when the code was not dropped before. */
+static bool drop_code(struct tb_cache *cache, const struct tb_code *code)
+{
+    if (code->is_dropped)
+        return false;
+    tb_drop(cache, code->tb);
+    return true;
+}
+
 static bool drop_page(struct tb_cache *cache, struct tb_page **place)
 {
     struct tb_page *page = *place;
     bool dropped = false;
-    for (struct tb_page_code *entry = page->codes; entry; entry = entry->next) {
-        if (entry->code->is_dropped)
-            continue;
-        tb_drop(cache, entry->code->tb);
-        dropped = true;
-    }
+    for (const struct tb_code *code = page->codes; code; code = code->next_on_page)
+        dropped |= drop_code(cache, code);
+    for (const struct tb_page_code *entry = page->others; entry; entry = entry->next)
+        dropped |= drop_code(cache, entry->code);
     *place = page->next;
     return dropped;
 }
@@ -447,7 +464,7 @@ void tb_cache_on_release(struct tb_cache *cache, enum tb_tier tier, tb_code_rele
 
 static void release_private(struct tb_cache *cache, struct tb_code *code)
 {
-    if (code && code->tier_private && cache->release[code->tier])
+    if (code && code->tier != TB_TIER_1 && code->tier_private && cache->release[code->tier])
         cache->release[code->tier](cache->release_context[code->tier], code);
 }
 

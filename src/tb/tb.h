@@ -49,24 +49,28 @@ _Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for ea
 
 enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1: see tb_publish */
 
-/* One piece of generated code. Owner: the cache's arena, until the next flush. */
+/* One piece of generated code. Owner: the cache's arena, until the next flush. That of tier 1, of which
+ * there is much, is one cache line: it ends before fault_pc. */
 struct tb_code {
     struct tb *tb;           /* whose entry it serves */
     const uint8_t *start;    /* X address */
-    uint32_t size_bytes;
-    uint8_t tier;            /* enum tb_tier */
-    _Atomic bool is_dropped; /* written under the lock, read by anyone */
-    uint32_t guest_length;   /* guest instructions covered */
     struct tb_code *older;   /* code of the same TB that was published before; constant after
                                 publication */
+    struct tb_code *next_on_page; /* in the list of a page that it covers */
     struct tb_link *outgoing;
     const struct fault_point *faults; /* tier 1, sorted by code_offset; NULL elsewhere */
-    uint32_t fault_count;
+    uint32_t size_bytes;
+    uint32_t guest_length;   /* guest instructions covered */
+    uint16_t fault_count;
+    uint8_t tier;            /* enum tb_tier */
+    _Atomic bool is_dropped; /* written under the lock, read by anyone */
+    bool is_on_page;         /* next_on_page is in use */
     /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */
     bool (*fault_pc)(const struct tb_code *code, const void *x_address, uint64_t *ret_pc);
     const void *(*fault_landing)(const struct tb_code *code, const void *x_address);
     void *tier_private;      /* tier 0: its threaded code; tier 2: its resource tracker and tables */
 };
+_Static_assert(offsetof(struct tb_code, fault_pc) == 64, "tier 1's is one cache line");
 
 /* What was seen of a TB that helps to form regions. Read and written under the lock. */
 enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
