@@ -445,26 +445,26 @@ static void count_insns(struct lowering *lower)
     LLVMBuildStore(lower->builder, count, lower->insn_count);
 }
 
-static void lower_block_body(struct lowering *lower, uint32_t index, struct reg_facts regs,
-                             uint64_t dirty)
+void lower_block_body(struct lowering *lower, uint32_t index, struct reg_facts regs, uint64_t dirty)
 {
+    const struct ir_block *block = lower->region->nodes[index].block;
     lower->node_index = index;
     lower->node = &lower->region->nodes[index];
-    lower->block = lower->node->block;
+    lower->block = block;
     lower->regs = regs;
     lower->dirty = dirty;
     lower->is_plain_float = lower->facts->nodes[index].is_plain_float && !lower->is_leaving &&
                             !lower->is_precise;
-    block_find_facts(lower->block, &regs, lower->value_facts);
+    block_find_facts(block, &regs, lower->value_facts);
     LLVMSetCurrentDebugLocation2(lower->builder, NULL);
     if (lower->facts->nodes[index].is_foreign) {
-        lower_leave_through_slot(lower, lower->block->guest_pc);
+        lower_leave_through_slot(lower, block->guest_pc);
         return;
     }
     count_insns(lower);
     lower->pending = (struct pending_products){0};
-    for (uint32_t i = 0; i < lower->block->length; i++) {
-        const struct ir_insn *insn = &lower->block->insns[i];
+    for (uint32_t i = 0; i < block->length; i++) {
+        const struct ir_insn *insn = &block->insns[i];
         lower_settle_products(lower, insn);
         lower_table[insn->op](lower, insn);
     }

@@ -119,6 +119,11 @@ struct lowering {
     struct reg_facts regs; /* at this point */
     uint64_t dirty;        /* registers that may differ from vcpu->reg */
     struct pending_products pending;
+
+    /* while a node is lowered that is selected against skipping it (lower_exits.c) */
+    LLVMValueRef is_skipped;      /* i1, or NULL */
+    struct reg_facts skip_facts;  /* of the registers that are kept when it is */
+    LLVMValueRef skip_reg[IR_FIRST_FP_REG], skip_count;
 };
 
 /* Builds lower->function in lower->module from the job and the context, which the caller has set;
@@ -212,6 +217,12 @@ void lower_widen_regs(struct lowering *lower, uint64_t regs);
 /* A register as i64; it becomes (or stays) the same number in that form. */
 LLVMValueRef lower_read_wide(struct lowering *lower, unsigned reg);
 void lower_set_wide(struct lowering *lower, unsigned reg, LLVMValueRef value);
+/* The integer registers of the set as they are. */
+void lower_keep_regs(struct lowering *lower, uint64_t regs, LLVMValueRef *ret_values);
+/* Makes them what they were kept as, under these facts, when the bit is set; what is known then is
+ * what is known of both. */
+void lower_select_regs(struct lowering *lower, uint64_t regs, LLVMValueRef bit,
+                       LLVMValueRef *values, const struct reg_facts *facts);
 /* Sets the invalid flag if a plain loop has noted that (lower_fp.c). */
 void lower_flag_invalid(struct lowering *lower);
 /* Makes LLVM forget what it may know of the values of these float registers. */
@@ -230,6 +241,9 @@ void lower_set_tail_args(struct lowering *lower, uint64_t live);
 void lower_go_to_tail(struct lowering *lower, size_t near_offset);
 /* Builds the shared call, when all exits have been. */
 void lower_finish_tail(struct lowering *lower);
+
+/* Builds a node's instructions here, with these facts and dirty registers. */
+void lower_block_body(struct lowering *lower, uint32_t index, struct reg_facts regs, uint64_t dirty);
 
 /* ---- exits, edges, polls (lower_exits.c) ---- */
 /* Ends the current LLVM block by leaving for other code at pc, which has a slot. */

@@ -538,10 +538,65 @@ static LLVMBasicBlockRef block_for_edge(struct lowering *lower, const struct reg
     return side;
 }
 
+/* ---- selects in place of branches ----
+ *
+ * An exit_if that skips the next node (region_node.skipped) is not built. The node is, behind it, and
+ * where it ends the registers that it has written are selected: as they were, or as they are. */
+
+static bool is_same_kind(const struct lowering *lower, uint32_t a, const struct region_edge *edge_a,
+                         uint32_t b, const struct region_edge *edge_b)
+{
+    const struct node_facts *from_a = &lower->facts->nodes[a], *from_b = &lower->facts->nodes[b];
+    size_t i = (size_t)(edge_a - lower->region->nodes[a].edges);
+    size_t j = (size_t)(edge_b - lower->region->nodes[b].edges);
+    return edge_a->node == edge_b->node &&
+           (from_a->back_edges >> i & 1) == (from_b->back_edges >> j & 1) &&
+           (from_a->inner_edges >> i & 1) == (from_b->inner_edges >> j & 1);
+}
+
+/* Not so when a way between the three is missing, or polls and the other does not. */
+static bool skips_node(const struct lowering *lower, const struct ir_insn *insn)
+{
+    uint32_t index = lower->node_index, next = lower->node->skipped;
+    if (lower->is_leaving || !next || lower_ref(lower, insn) + 2u != lower->block->length)
+        return false;
+    const struct region_edge *skip = region_edge_to(lower->node, insn->imm);
+    const struct region_edge *fall = region_edge_to(lower->node, insn[1].imm);
+    const struct region_edge *back = region_edge_to(&lower->region->nodes[next], insn->imm);
+    return skip && fall && back && fall->node == (int32_t)next &&
+           !(lower->facts->nodes[index].back_edges >> (fall - lower->node->edges) & 1) &&
+           is_same_kind(lower, index, skip, next, back);
+}
+
+static void lower_skipped(struct lowering *lower)
+{
+    uint32_t next = lower->node->skipped;
+    lower->skip_facts = lower->regs;
+    lower_keep_regs(lower, lower->facts->nodes[next].written, lower->skip_reg);
+    lower->skip_count = load_local(lower, lower->insn_count);
+    lower_block_body(lower, next, lower->regs, lower->dirty);
+}
+
+static void end_skipped(struct lowering *lower)
+{
+    LLVMValueRef count = load_local(lower, lower->insn_count);
+    count = LLVMBuildSelect(lower->builder, lower->is_skipped, lower->skip_count, count, "");
+    LLVMBuildStore(lower->builder, count, lower->insn_count);
+    lower_select_regs(lower, lower->facts->nodes[lower->node_index].written, lower->is_skipped,
+                      lower->skip_reg, &lower->skip_facts);
+    lower->is_skipped = NULL;
+}
+
 /* ---- operations ---- */
 
 void lower_op_exit_direct(struct lowering *lower, const struct ir_insn *insn)
 {
+    if (lower->is_skipped && lower->node->skipped) {
+        lower_skipped(lower);
+        return;
+    }
+    if (lower->is_skipped)
+        end_skipped(lower);
     const struct region_edge *edge = edge_to(lower, insn->imm);
     if (edge)
         follow(lower, edge);
@@ -599,6 +654,12 @@ void lower_op_exit_if(struct lowering *lower, const struct ir_insn *insn)
         return;
     }
     LLVMValueRef taken = lower_bit(lower, insn->a);
+    if (skips_node(lower, insn)) {
+        store_before(lower, edge,
+                     region_live_after(lower->facts, lower->node, lower_ref(lower, insn)));
+        lower->is_skipped = taken;
+        return;
+    }
     LLVMBasicBlockRef onwards = lower_new_block(lower, "");
     if (edge) {
         store_before(lower, edge,

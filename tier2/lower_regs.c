@@ -199,6 +199,33 @@ void lower_set_wide(struct lowering *lower, unsigned reg, LLVMValueRef value)
     LLVMBuildStore(lower->builder, value, narrow ? lower->narrow_reg[reg] : lower->full_reg[reg]);
 }
 
+void lower_keep_regs(struct lowering *lower, uint64_t regs, LLVMValueRef *ret_values)
+{
+    for (unsigned reg = 0; reg < IR_FIRST_FP_REG; reg++)
+        if (regs & reg_bit(reg))
+            ret_values[reg] = lower->regs.narrow & reg_bit(reg) ? load_narrow(lower, reg)
+                                                                : load_full(lower, reg);
+}
+
+void lower_select_regs(struct lowering *lower, uint64_t regs, LLVMValueRef bit,
+                       LLVMValueRef *values, const struct reg_facts *facts)
+{
+    LLVMBuilderRef builder = lower->builder;
+    uint64_t narrow = lower->regs.narrow & facts->narrow;
+    for (unsigned reg = 0; reg < IR_FIRST_FP_REG; reg++) {
+        if (!(regs & reg_bit(reg)))
+            continue;
+        bool is_narrow = narrow & reg_bit(reg);
+        LLVMValueRef kept = values[reg];
+        LLVMValueRef now = is_narrow ? load_narrow(lower, reg) : read_full(lower, reg);
+        if (!is_narrow && (facts->narrow & reg_bit(reg)))
+            kept = LLVMBuildSExt(builder, kept, lower->type.i64, "");
+        LLVMBuildStore(builder, LLVMBuildSelect(builder, bit, kept, now, ""),
+                       is_narrow ? lower->narrow_reg[reg] : lower->full_reg[reg]);
+    }
+    reg_facts_meet(&lower->regs, facts);
+}
+
 void lower_hide_floats(struct lowering *lower, uint64_t regs)
 {
     for (unsigned reg = IR_FIRST_FP_REG; reg < IR_GUEST_REGS; reg++) {

@@ -192,6 +192,9 @@ struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *re
  * an odd pc the function's own code, or the routine. */
 struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc,
                                  uint32_t mode);
+/* The guest's code at pc, at most so many instructions; NULL when one does not fit an IR block. */
+struct ir_block *translate_prefix(struct exec *exec, struct arena *arena, uint64_t pc,
+                                  uint32_t mode, uint32_t max_insns);
 /* guest_fetch of all translation, with the space as context. */
 const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available_bytes);
 /* IR of the block at pc in `arena`, jumps to routines included, and the same after the configured

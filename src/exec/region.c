@@ -5,6 +5,8 @@
  * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
  * call's return address; its calls queue up behind the others. Then come callees that are larger. A
  * call through a pointer that went to few functions is one call for each of them.
+ * A branch that skips a short piece of arithmetic, and is hard to predict, becomes no branch: the
+ * piece is a node of its own that ends where the branch goes, and tier 2 selects between both.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
  * region, so that a loop with such a call is one region and not one for each call. When code keeps
  * coming back to some block of a region by another way (a call that was followed and left it), the
@@ -31,6 +33,8 @@ enum {
     COLD_FRACTION = 32,      /* blocks that ran less than the threshold / 32 stay out */
     COLD_FRACTION_TIER3 = 2, /* the same of tier 3, whose blocks had longer to run */
     TIER3_GROWTH = 2,        /* times as many instructions in its regions */
+    MAX_PIECE_INSNS = 3,     /* of code that a branch skips, to be selected instead */
+    LOPSIDED = 8,            /* times as often one way as the other: the branch is left to the host */
     MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
 };
 
@@ -199,8 +203,8 @@ static void measure_block(struct former *former, struct measure *measure, uint64
     }
 }
 
-/* Has the function at pc, its calls not counted, at most so many instructions, and is there room for
- * all of it? */
+/* Has the function at pc, its calls not counted, at most so many instructions, and is there room
+ * for all of it? */
 static bool is_fitting_callee(struct former *former, uint64_t pc, uint32_t max_insns)
 {
     struct measure measure = {.is_small = true};
@@ -397,13 +401,101 @@ static void drop_dispatch(struct ir_region *region)
 {
     region->length--;
     memmove(region->nodes, region->nodes + 1, region->length * sizeof *region->nodes);
-    for (uint32_t i = 0; i < region->length; i++)
-        for (uint32_t j = 0; j < region->nodes[i].edge_count; j++)
-            region->nodes[i].edges[j].node--;
+    for (uint32_t i = 0; i < region->length; i++) {
+        struct region_node *node = &region->nodes[i];
+        node->skipped -= node->skipped > 0;
+        for (uint32_t j = 0; j < node->edge_count; j++)
+            node->edges[j].node--;
+    }
+}
+
+/* ---- pieces that a branch skips ---- */
+
+static const bool is_slow[IR_OP_COUNT] = {
+    [IR_mulh_ss] = true, [IR_mulh_su] = true, [IR_mulh_uu] = true, [IR_div_s] = true,
+    [IR_div_u] = true,   [IR_rem_s] = true,   [IR_rem_u] = true,   [IR_fclass] = true,
+};
+
+static bool is_cheap(const struct ir_insn *insn)
+{
+    if (insn->op == IR_set_reg)
+        return insn->imm < IR_FIRST_FP_REG;
+    bool is_pure = insn->op == IR_get_reg || ir_op_info[insn->op].flags & IR_PURE;
+    return is_pure && !ir_type_is_float(insn->type) && !is_slow[insn->op];
+}
+
+/* The code of [pc, end), when it is short and nothing but integer arithmetic; else NULL. */
+static const struct ir_block *piece_at(struct former *former, uint64_t pc, uint64_t end)
+{
+    for (uint32_t insns = 1; insns <= MAX_PIECE_INSNS; insns++) {
+        struct ir_block *block =
+            translate_prefix(former->exec, former->arena, pc, former->region->mode, insns);
+        if (!block || ir_last(block)->op != IR_exit_direct)
+            return NULL;
+        if (ir_last(block)->imm != end || block->guest_pc + block->guest_size_bytes != end)
+            continue;
+        block = translate_optimise(former->exec, former->arena, block);
+        for (uint32_t i = 0; i + 1 < block->length; i++)
+            if (!is_cheap(&block->insns[i]))
+                return NULL;
+        return block;
+    }
+    return NULL;
+}
+
+/* Was the code at pc run about as often as skipped, when that is known? What is found out once holds
+ * for good, for blocks of regions are not counted. */
+static bool is_unpredictable(const struct former *former, uint64_t pc, uint64_t end)
+{
+    if (!former->is_profiled)
+        return true;
+    struct tb_cache *cache = former->exec->cache;
+    struct tb *piece = tb_find(cache, pc, former->region->mode);
+    const struct tb *rest = tb_find(cache, end, former->region->mode);
+    if (tb_profile_of(piece)->is_predictable)
+        return false;
+    uint64_t run = region_executions(former->exec, piece);
+    uint64_t skipped = region_executions(former->exec, rest);
+    bool is_known = run != UINT32_MAX && skipped != UINT32_MAX;
+    if (is_known && (run > LOPSIDED * skipped || skipped > LOPSIDED * run))
+        tb_profile(cache, piece)->is_predictable = true;
+    return !tb_profile_of(piece)->is_predictable;
+}
+
+/* The exit_if of a block that goes on behind it, but further on when that is taken; or NULL. */
+static const struct ir_insn *skipping_exit(const struct ir_block *block)
+{
+    const struct ir_insn *last = ir_last(block);
+    if (block->length < 2 || last->op != IR_exit_direct || last->c != IR_BRANCH_JUMP ||
+        last[-1].op != IR_exit_if || last->imm != block->guest_pc + block->guest_size_bytes ||
+        last[-1].imm <= last->imm)
+        return NULL;
+    return &last[-1];
+}
+
+/* Makes what the node's last branch skips a node, when it is such a piece. */
+static void reach_piece(struct former *former, struct region_node *node)
+{
+    const struct ir_insn *skip = skipping_exit(node->block);
+    if (!skip || !exec_has(former->exec, FEATURE_selects) || !has_room(former))
+        return;
+    uint64_t pc = skip[1].imm;
+    if (find_node(former, pc, node->context) != REGION_NO_NODE ||
+        !is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
+        return;
+    const struct ir_block *block = piece_at(former, pc, skip->imm);
+    if (!block || !is_unpredictable(former, pc, skip->imm))
+        return;
+    struct ir_region *region = former->region;
+    region->nodes[region->length] =
+        (struct region_node){.block = block, .context = node->context};
+    region->guest_length += block->guest_length;
+    node->skipped = region->length++;
 }
 
 static void follow_node(struct former *former, uint32_t index)
 {
+    reach_piece(former, &former->region->nodes[index]);
     const struct ir_block *block = former->region->nodes[index].block;
     for (uint32_t i = 0; i < block->length; i++)
         if (ir_op_info[block->insns[i].op].flags & IR_EXITS)

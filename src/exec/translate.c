@@ -105,14 +105,21 @@ const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available
     return space_fetch(context, pc, ret_available_bytes);
 }
 
+struct ir_block *translate_prefix(struct exec *exec, struct arena *arena, uint64_t pc,
+                                  uint32_t mode, uint32_t max_insns)
+{
+    struct guest_limits limits = {.max_guest_insns = max_insns};
+    return exec->config.isa->translate(arena, translate_fetch, exec->config.space, pc, mode,
+                                       &limits);
+}
+
 /* The guest's code; at an odd pc that of the function at pc - 1, which stays under that pc. */
 static struct ir_block *translate_guest(struct exec *exec, struct arena *arena, uint64_t pc,
                                         uint32_t mode)
 {
-    struct guest_limits limits = {.max_guest_insns = exec->config.max_block_insns};
     uint64_t guest_pc = pc & ~UINT64_C(1);
-    struct ir_block *block = exec->config.isa->translate(arena, translate_fetch, exec->config.space,
-                                                         guest_pc, mode, &limits);
+    struct ir_block *block =
+        translate_prefix(exec, arena, guest_pc, mode, exec->config.max_block_insns);
     if (block && pc != guest_pc) {
         routine_redirect(block, guest_pc);
         block->guest_pc++;

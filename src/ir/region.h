@@ -21,6 +21,8 @@ struct region_node {
     const struct ir_block *block;
     struct region_edge edges[REGION_MAX_EDGES];
     uint32_t edge_count;
+    uint32_t skipped;        /* node of the fall-through, when that is a short piece of arithmetic which
+                                the exit_if before skips: both go on at the same node; else 0 */
     uint32_t context;        /* 0 in the entry's own function, else one number per followed call */
     uint64_t live_out_regs;  /* reserved for liveness: all ones when unknown */
 };

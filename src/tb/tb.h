@@ -78,6 +78,7 @@ struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */
     bool is_in_region;      /* some region has this block, maybe as part of a followed call */
+    bool is_predictable;    /* as code that a branch skips: nearly always or nearly never */
     uint32_t observed_count;
     uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
     uint32_t deferrals;                 /* promotions put off because a better root should come */

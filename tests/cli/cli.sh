@@ -130,6 +130,13 @@ done
     "$kernels/fourier" 8 >/dev/null || fail 'fourier'
 $has_llvm && ! grep -q '"jump_cache_hits": [0-9]\{1,6\},' "$work/stats" &&
     fail 'calls of sin and cos are not followed'
+# what is hard to predict is selected: more conditional moves than with branches
+for options in --features=selects --features=-selects; do
+    "$tiercel" $options --jit-threads=0 --t2=1000 --dump=asm "$kernels/string_sort" 1 2>&1 >/dev/null |
+        grep -c cmov >"$work/out$options"
+done
+$has_llvm && [ "$(cat "$work/out--features=selects")" -lt $(($(cat "$work/out--features=-selects") + 5)) ] &&
+    fail 'short pieces of code are not selected'
 "$tiercel" --strace "$hello" 2>&1 >/dev/null | grep -q '^.*write(1' || fail '--strace'
 
 # the environment is passed on, with -E and -U applied; output before a death is kept

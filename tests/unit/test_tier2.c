@@ -327,19 +327,62 @@ static void make_dispatch(struct ir_region *region, uint64_t *state)
     region->is_dispatching = true;
     region->nodes[0].block = builder.block;
     for (uint32_t i = 1; i < region->length; i++)
-        if (i == 1 || reference_random(state) % 2)
+        if (i == 1 || (reference_random(state) % 2 &&
+                       region->nodes[0].edge_count < REGION_MAX_EDGES))
             add_edge(region, 0, i, true);
 }
 
-/* A region of random blocks; with several entries when is_dispatching. */
+/* A few operations on integer registers, some of 32 bits; then on to the node `to`. */
+static struct ir_block *random_piece(uint64_t node, uint64_t to, uint64_t *state)
+{
+    struct ir_builder builder;
+    ir_builder_begin(&builder, &arena, node_pc(node), 0);
+    for (uint64_t i = 1 + reference_random(state) % 3; i > 0; i--) {
+        ir_ref a = ir_get_reg(&builder, IR_I64, 1 + reference_random(state) % (FUEL_REG - 1));
+        ir_ref b = ir_const(&builder, IR_I64, reference_random(state) % 5);
+        ir_ref sum = ir_binary(&builder, IR_add, IR_I64, a, b);
+        if (reference_random(state) % 2)
+            sum = ir_unary(&builder, IR_sext, IR_I64,
+                           ir_unary(&builder, IR_trunc, IR_I32, sum));
+        ir_set_reg(&builder, 1 + reference_random(state) % (FUEL_REG - 1), sum);
+    }
+    ir_emit3(&builder, IR_exit_direct, IR_VOID, IR_NONE, IR_NONE, IR_BRANCH_JUMP, node_pc(to));
+    builder.block->guest_size_bytes = 8;
+    builder.block->guest_length = 2;
+    return builder.block;
+}
+
+/* Makes the block end with a branch to the node `to` that skips the node `piece`. */
+static void end_with_branch(struct ir_block *block, uint64_t piece, uint64_t to, uint64_t *state)
+{
+    struct ir_builder builder;
+    ir_builder_resume(&builder, &arena, block);
+    block->length--;
+    ir_ref number = ir_get_reg(&builder, IR_I64, 1 + reference_random(state) % (FUEL_REG - 1));
+    ir_ref bit = ir_binary(&builder, IR_and, IR_I64, number, ir_const(&builder, IR_I64, 1));
+    ir_emit3(&builder, IR_exit_if, IR_VOID, bit, IR_NONE, IR_BRANCH_JUMP, node_pc(to));
+    ir_emit3(&builder, IR_exit_direct, IR_VOID, IR_NONE, IR_NONE, IR_BRANCH_JUMP, node_pc(piece));
+}
+
+/* A region of random blocks, some with a piece of code that they skip; with several entries when
+ * is_dispatching. */
 static struct ir_region *random_region(uint64_t seed, uint64_t *state, bool is_dispatching)
 {
-    uint32_t first = is_dispatching, length = 2 + seed % 7;
-    struct ir_region *region = region_new(first + length);
+    uint32_t first = is_dispatching, length = 2 + seed % 7, pieces = seed % 5 ? length : 0;
+    struct ir_region *region = region_new(first + length + pieces);
     for (uint32_t i = 0; i < length; i++) {
         const struct ir_block *random =
             reference_random_block(&arena, state, 5 + reference_random(state) % 20, seed % 2);
-        set_block(region, first + i, fuelled(random, i, length, state));
+        struct ir_block *block = fuelled(random, i, length, state);
+        set_block(region, first + i, block);
+        if (pieces == 0)
+            continue;
+        uint64_t to = reference_random(state) % length;
+        set_block(region, first + length + i, random_piece(length + i, to, state));
+        if (reference_random(state) % 2) {
+            end_with_branch(block, length + i, to, state);
+            region->nodes[first + i].skipped = first + length + i;
+        }
     }
     add_random_edges(region, first, state);
     if (is_dispatching)
