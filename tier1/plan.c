@@ -32,7 +32,7 @@ enum plan_trait {
 };
 
 /* Together, so that it is one load: kind, traits, how many operands are values. */
-enum { TRAITS_SHIFT = 8, COUNT_SHIFT = 16 };
+enum { TRAITS_SHIFT = 8, COUNT_SHIFT = 24 };
 static inline unsigned kind_in(uint32_t op)
 {
     return op & 0xff;
@@ -110,26 +110,35 @@ void t1_plan_init(struct t1 *t)
 
 /* ---- values and their names ---- */
 
-/* Every value is nowhere and unused; gives the traits of all operations together. Operands that are
- * no values stand for a dummy value behind the last, which never dies. */
-static unsigned init_values(struct t1 *t)
+/* Every value is nowhere and unused. Operands that are no values stand for a dummy value behind the
+ * last, which never dies. */
+static void init_values(struct t1 *t)
 {
-    const struct ir_insn *insns = t->insns;
-    struct t1_value *values = t->values;
     static const struct t1_value nowhere = {.next_use = IR_NONE,
                                             .hint = IR_NONE,
                                             .gpr = X64_NO_REG,
                                             .xmm = X64_NO_REG,
                                             .spill = T1_NO_SPILL};
-    const uint32_t *ops = t->op;
-    uint32_t length = t->block->length, together = 0;
-    for (uint32_t i = 0; i < length; i++) {
-        together |= ops[insns[i].op];
-        memcpy(&values[i], &nowhere, sizeof nowhere);
+    struct t1_value *dummy = &t->values[t->block->length];
+    for (struct t1_value *value = t->values; value <= dummy; value += 4) {
+#pragma GCC unroll 4
+        for (unsigned k = 0; k < 4; k++)
+            memcpy(&value[k], &nowhere, sizeof nowhere);
     }
-    values[length] = nowhere;
-    values[length].next_use = 0;
-    return traits_in(together);
+    dummy->next_use = 0;
+}
+
+/* Whether an operation may be another name for its operand. */
+static bool may_have_aliases(const struct t1 *t)
+{
+    const struct ir_insn *insns = t->insns;
+    const uint32_t *ops = t->op;
+    if (t->block->is_unconverted)
+        return false;
+    uint32_t length = t->block->length, together = 0;
+    for (uint32_t i = 0; i < length; i++)
+        together |= ops[insns[i].op];
+    return traits_in(together) & ALIASES;
 }
 
 /* True when the register of canonical value v, read at 64 bits, is its low `width` bits. */
@@ -513,7 +522,7 @@ static inline void fill_node(const struct t1 *t, struct t1_node *node, ir_ref re
         b = resolve(t, b, ref, true);
         c = count_in(op) > 2 ? resolve(t, c, ref, true) : c;
     }
-    uint64_t rest = (uint64_t)flags << 16 | (uint64_t)count_in(op) << 24 | (uint64_t)follow << 48;
+    uint64_t rest = flags << 16 | (op & UINT32_C(0xff) << COUNT_SHIFT) | (uint64_t)follow << 48;
     memcpy(node, insn, 8);
     memcpy(&node->operand[3], &rest, 8);
     node->imm = insn->imm;
@@ -581,13 +590,14 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
     uint64_t may_be_dead = t->block->may_have_dead ? UINT64_MAX : 0;
     uint32_t exits = 0, length = t->block->length;
     ir_ref follow = IR_NONE; /* the node to be emitted next */
-    uint32_t setter = 0;     /* the set_reg that belongs to the instruction before it, or 0 */
-    for (uint32_t i = length; i-- > 0;) {
+    unsigned next_flags = 0; /* of the node for the instruction before the one at hand */
+    const struct ir_insn *insn = insns + length - 1;
+    struct t1_value *value = values + length - 1;
+    for (uint32_t i = length; i-- > 0; insn--, value--) {
         ir_ref ref = (ir_ref)i;
-        const struct ir_insn *insn = &insns[i];
-        struct t1_value *value = &values[i];
         uint32_t op = ops[insn->op];
-        struct t1_node *node = &nodes[i];
+        unsigned flags = next_flags;
+        next_flags = 0;
         switch ((enum plan_kind)kind_in(op)) {
         case KIND_CONST:
             continue;
@@ -611,17 +621,16 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
             scan.next_set[insn->imm] = ref;
             if (!is_behind_value(t, insn, ref, has_aliases))
                 break;
-            setter = i;
+            next_flags = T1_SETS;
             if (is_for_pinned(t, (unsigned)insn->imm, ref - 1))
                 value[-1].hint = ref;
             continue;
         case KIND_FOLDED:
-            if (setter != i + 1 && (value->next_use == IR_NONE || fold(t, &scan, ref)))
+            if (!flags && (value->next_use == IR_NONE || fold(t, &scan, ref)))
                 continue;
             break;
         case KIND_PURE:
-            if (setter != i + 1 &&
-                (value->next_use == IR_NONE || (has_aliases && t->canon[i] < i)))
+            if (!flags && (value->next_use == IR_NONE || (has_aliases && t->canon[i] < i)))
                 continue;
             break;
         case KIND_OBSERVES:
@@ -631,15 +640,17 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
         case KIND_EFFECT:
             break;
         }
-        fill_node(t, node, ref, insn, op, setter == i + 1 ? T1_SETS : 0, follow, (ir_ref)length,
-                  has_aliases);
+        struct t1_node *node = &nodes[i];
+        fill_node(t, node, ref, insn, op, flags, follow, (ir_ref)length, has_aliases);
         follow = ref;
-        if (traits_in(op) & FUSES && is_behind_compare(insn, value, ref)) {
-            fuse_compare(t, node, ref, insn - 1, has_aliases);
-            i--;
-        }
         if (value->hint != IR_NONE)
             note_hint(t, ref, node, traits_in(op), &scan);
+        if (traits_in(op) & FUSES && is_behind_compare(insn, value, ref)) {
+            i--;
+            insn--;
+            value--;
+            fuse_compare(t, node, ref, insn, has_aliases);
+        }
         note_uses(values, ref, node, count_in(op) > 2);
         if (kind_in(op) == KIND_OBSERVES)
             scan.next_observation = ref;
@@ -655,7 +666,8 @@ static inline __attribute__((always_inline)) bool plan_backward(struct t1 *t, bo
 static bool plan(struct t1 *t, bool has_early_gets)
 {
     t1_alloc_begin(t);
-    if (!(init_values(t) & ALIASES))
+    init_values(t);
+    if (!may_have_aliases(t))
         return has_early_gets ? plan_backward(t, false, true) : plan_backward(t, false, false);
     name_values(t);
     return has_early_gets ? plan_backward(t, true, true) : plan_backward(t, true, false);

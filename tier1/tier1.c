@@ -49,7 +49,7 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     if (capacity > IR_MAX_INSNS)
         capacity = IR_MAX_INSNS;
     t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
-    t->values = grown(t->values, capacity + 1, sizeof *t->values);
+    t->values = grown(t->values, capacity + 4, sizeof *t->values); /* a dummy; set by fours */
     t->canon = grown(t->canon, capacity + 1, sizeof *t->canon);
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);

@@ -29,7 +29,9 @@ void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct i
     builder->arena = arena;
     builder->failed = false;
     block->is_improved = false;
+    block->is_unconverted = false;
     builder->is_improvable = false;
+    builder->has_unary = false;
     builder->operations = 0;
     builder->known_regs = 0;
     ir_set_none(builder->const_hash, IR_CONST_HASH_SLOTS);
@@ -91,6 +93,7 @@ ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value)
 
 enum { ANY_RANGE = IR_SEEN_SMALL | IR_SEEN_RANGE, CONVERSION = ANY_RANGE | IR_SEEN_CONVERSION };
 
+/* clang-format off */
 #define SIGHT(op)                                                                                  \
     ((op) == IR_const                                                          ? IR_SEEN_CONST     \
      : (op) == IR_get_reg || (op) == IR_sub || (op) == IR_mul                  ? 0                 \
@@ -103,6 +106,7 @@ enum { ANY_RANGE = IR_SEEN_SMALL | IR_SEEN_RANGE, CONVERSION = ANY_RANGE | IR_SE
      : (op) == IR_trunc || (op) == IR_sext || (op) == IR_zext || (op) == IR_bitcast ||             \
              (op) == IR_box || (op) == IR_unbox || (op) == IR_fneg             ? CONVERSION        \
                                                                                : ANY_RANGE)
+/* clang-format on */
 const uint16_t ir_sight[IR_OP_COUNT] = {
 #define IR_OP(name, ...) [IR_##name] = SIGHT(IR_##name),
 #include "src/ir/ir_ops.def"
@@ -151,12 +155,19 @@ static bool may_fold_right(enum ir_op op, const struct ir_insn *x, uint64_t valu
     return true;
 }
 
+/* Without a rule for a constant on the left, and not commutative. */
+static bool keeps_left_constant(enum ir_op op)
+{
+    return op == IR_sub || op == IR_shl || op == IR_shr || op == IR_sar || op == IR_lt_s ||
+           op == IR_ge_s;
+}
+
 bool ir_may_fold(const struct ir_block *block, enum ir_op op, ir_ref a, ir_ref b)
 {
     const struct ir_insn *x = &block->insns[a], *y = &block->insns[b];
     if (y->op == IR_const)
         return x->op == IR_const || may_fold_right(op, x, y->imm);
-    return op != IR_sub && op != IR_shl && op != IR_shr && op != IR_sar && op != IR_lt_s && op != IR_ge_s;
+    return !keeps_left_constant(op);
 }
 
 bool ir_is_repeated(const struct ir_block *block, enum ir_op op, enum ir_type type, ir_ref a,

@@ -139,6 +139,7 @@ struct ir_block {
     bool may_have_dead;    /* who compiles it is to leave out dead register writes and unused values
                               (the optimiser's pass `dead` was left to tier 1) */
     bool is_improved;      /* the optimiser's other passes would change nothing */
+    bool is_unconverted;   /* known to have no ir_unary: nothing changes its type */
 };
 
 enum { IR_GUEST_REGS = 64, IR_FIRST_FP_REG = 32 };
@@ -169,9 +170,10 @@ struct ir_builder {
     struct ir_block *block;
     struct arena *arena;
     bool failed;
-    bool is_improvable;  /* an optimiser may find something to do: see enum ir_sight */
-    uint64_t operations; /* a bit for the hash of each pure operation */
-    uint64_t known_regs; /* guest registers that were read or written */
+    bool is_improvable; /* an optimiser may find something to do: see enum ir_sight */
+    bool has_unary;
+    uint64_t operations;                    /* a bit for the hash of each pure operation */
+    uint64_t known_regs;                    /* guest registers that were read or written */
     ir_ref const_hash[IR_CONST_HASH_SLOTS]; /* latest constant of each hash, or IR_NONE */
 };
 
@@ -197,9 +199,9 @@ ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
 /* Most blocks of a program leave an optimiser nothing to do, and looking is an eighth of what their
  * translation costs. So ir_unary, ir_binary, ir_get_reg and ir_exit_if note what a rule of src/opt
  * could change: an operation on a constant or on one that a rule sees through, one that is there
- * already, a register that is read though its value is known. They may say so where there is nothing
- * (never the other way round: tests/unit/test_translate.c). The rest is left to who builds: an
- * address that is a sum, a register that is set to what it holds, floating point. */
+ * already, a register that is read though its value is known. They may say so where there is
+ * nothing (never the other way round: tests/unit/test_translate.c). The rest is left to who builds:
+ * an address that is a sum, a register that is set to what it holds, floating point. */
 
 /* What a rule may see in an operand: bits by the operation that defines it. */
 enum ir_sight {
@@ -246,8 +248,8 @@ static inline ir_ref ir_emit3(struct ir_builder *builder, enum ir_op op, enum ir
 static inline void ir_note_operation(struct ir_builder *builder, enum ir_op op, enum ir_type type,
                                      ir_ref a, ir_ref b)
 {
-    uint32_t mixed = ((uint32_t)op << 3 | (uint32_t)type) + a * UINT32_C(0x9e3779b1) +
-                     b * UINT32_C(0x85ebca6b);
+    uint32_t mixed =
+        ((uint32_t)op << 3 | (uint32_t)type) + a * UINT32_C(0x9e3779b1) + b * UINT32_C(0x85ebca6b);
     uint64_t bit = UINT64_C(1) << (mixed >> 26);
     if (__builtin_expect((builder->operations & bit) != 0, 0))
         builder->is_improvable |= ir_is_repeated(builder->block, op, type, a, b);
@@ -256,8 +258,8 @@ static inline void ir_note_operation(struct ir_builder *builder, enum ir_op op, 
 static inline ir_ref ir_unary(struct ir_builder *builder, enum ir_op op, enum ir_type type, ir_ref a)
 {
     ir_note_operation(builder, op, type, a, IR_NONE);
-    builder->is_improvable |=
-        (ir_sight_of(builder, a) & (IR_SEEN_CONVERSION | IR_SEEN_CONST)) != 0;
+    builder->has_unary = true;
+    builder->is_improvable |= (ir_sight_of(builder, a) & (IR_SEEN_CONVERSION | IR_SEEN_CONST)) != 0;
     return ir_emit3(builder, op, type, a, IR_NONE, IR_NONE, 0);
 }
 static inline ir_ref ir_binary(struct ir_builder *builder, enum ir_op op, enum ir_type type,

@@ -293,6 +293,7 @@ struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint
 {
     struct ir_block *result = arena_alloc(arena, sizeof *result);
     *result = *block;
+    result->is_unconverted = false;
     uint32_t capacity = block->length * MAX_GROWTH;
     if (capacity > IR_MAX_INSNS)
         return result;

@@ -196,8 +196,8 @@ void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
 /* ---- links ---- */
 
 /* Replaces the four bytes at X address `site`, which lie inside one aligned 8-byte word, at once: a
- * store inside such a word is atomic (Intel SDM volume 3, section 9.1.1; AMD64 APM volume 2, section
- * 7.3.2). The word is not read, since it has often just been written piece by piece. */
+ * store inside such a word is atomic (Intel SDM volume 3, section 9.1.1; AMD64 APM volume 2,
+ * section 7.3.2). The word is not read, since it has often just been written piece by piece. */
 static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void *destination)
 {
     typedef int32_t unaligned __attribute__((aligned(1), may_alias));

@@ -49,8 +49,8 @@ _Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for ea
 
 enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1: see tb_publish */
 
-/* One piece of generated code. Owner: the cache's arena, until the next flush. That of tier 1, of which
- * there is much, is one cache line: it ends before fault_pc. */
+/* One piece of generated code. Owner: the cache's arena, until the next flush. That of tier 1, of
+ * which there is much, is one cache line: it ends before fault_pc. */
 struct tb_code {
     struct tb *tb;           /* whose entry it serves */
     const uint8_t *start;    /* X address */
@@ -60,7 +60,7 @@ struct tb_code {
     struct tb_link *outgoing;
     const struct fault_point *faults; /* tier 1, sorted by code_offset; NULL elsewhere */
     uint32_t size_bytes;
-    uint32_t guest_length;   /* guest instructions covered */
+    uint32_t guest_length; /* guest instructions covered */
     uint16_t fault_count;
     uint8_t tier;            /* enum tb_tier */
     _Atomic bool is_dropped; /* written under the lock, read by anyone */

@@ -131,6 +131,7 @@ struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *f
         return NULL;
     struct ir_block *block = t.builder.block;
     block->is_improved = !t.builder.is_improvable;
+    block->is_unconverted = !t.builder.has_unary;
     block->guest_length = count;
     block->guest_size_bytes = (uint32_t)(t.pc - pc);
     return block;
