@@ -69,8 +69,8 @@ static unsigned check_insn(const uint8_t *bytes, size_t available_bytes)
 static void check_run(const uint8_t *bytes, size_t size_bytes)
 {
     struct rv64_insn run[MAX_CODE_BYTES / 2];
-    unsigned length = rv64_decode_run(bytes, size_bytes, ARRAY_LENGTH(run), run);
-    size_t at = 0;
+    size_t run_bytes, at = 0;
+    unsigned length = rv64_decode_run(bytes, size_bytes, ARRAY_LENGTH(run), run, &run_bytes);
     for (unsigned i = 0; i < length; i++) {
         uint32_t bits;
         memcpy(&bits, bytes + at, sizeof bits);
@@ -79,7 +79,7 @@ static void check_run(const uint8_t *bytes, size_t size_bytes)
             fuzz_found("0x%x: decoded differently in a run", bits);
         at += insn.size;
     }
-    if (at > size_bytes)
+    if (at != run_bytes || at > size_bytes)
         fuzz_found("a run goes beyond the end");
 }
 

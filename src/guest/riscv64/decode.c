@@ -253,8 +253,8 @@ static const struct compressed_form *find_half(uint32_t half)
 }
 
 /* Programs use few of the 16-bit instructions, each often: what they stand for is remembered here,
- * word above half-word, at a place chosen by the half-word. It saves two unpredictable branches. The
- * table is small, so that a short program does not pay for its pages. Entries are shared by all
+ * word above half-word, at a place chosen by the half-word. It saves two unpredictable branches.
+ * The table is small, so that a short program does not pay for its pages. Entries are shared by all
  * threads; what is not there reads as that of half-word 0, which is illegal like the word 0. */
 enum { EXPANSIONS_LOG2 = 11 };
 static _Atomic uint64_t expansions[1 << EXPANSIONS_LOG2];
@@ -302,7 +302,7 @@ struct rv64_insn rv64_decode(uint32_t bits)
 }
 
 unsigned rv64_decode_run(const uint8_t *bytes, size_t available_bytes, unsigned max_insns,
-                         struct rv64_insn *insns)
+                         struct rv64_insn *insns, size_t *ret_size_bytes)
 {
     unsigned count = 0;
     size_t at = 0;
@@ -314,6 +314,7 @@ unsigned rv64_decode_run(const uint8_t *bytes, size_t available_bytes, unsigned 
         if (insns[count++].flags & RV64_ENDS_BLOCK)
             break;
     }
+    *ret_size_bytes = at;
     return count;
 }
 

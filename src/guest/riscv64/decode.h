@@ -71,10 +71,10 @@ static inline unsigned rv64_size(uint32_t bits)
 struct rv64_insn rv64_decode(uint32_t bits);
 
 /* Decodes instructions that lie one behind the other, up to and with the first that ends a block,
- * but no more than max_insns, and none that may reach beyond the available bytes. Gives how many.
- */
+ * but no more than max_insns, and none that may reach beyond the available bytes. Gives how many, and
+ * their bytes in *ret_size_bytes. */
 unsigned rv64_decode_run(const uint8_t *bytes, size_t available_bytes, unsigned max_insns,
-                         struct rv64_insn *insns);
+                         struct rv64_insn *insns, size_t *ret_size_bytes);
 
 /* The mnemonic of a row as the manual writes it ("fadd.s") into text, at least RV64_NAME_SIZE. */
 enum { RV64_NAME_SIZE = 16 };

@@ -61,11 +61,11 @@ static unsigned read_run(struct source *source, uint64_t pc, unsigned max_insns,
         max_insns = RUN_LENGTH;
     if (max_insns == 0 || !fill(source, pc))
         return 0;
-    unsigned count = rv64_decode_run(source->bytes, source->available_bytes, max_insns, run);
-    for (unsigned i = 0; i < count; i++) {
-        source->bytes += run[i].size;
-        source->available_bytes -= run[i].size;
-    }
+    size_t size_bytes;
+    unsigned count =
+        rv64_decode_run(source->bytes, source->available_bytes, max_insns, run, &size_bytes);
+    source->bytes += size_bytes;
+    source->available_bytes -= size_bytes;
     return count > 0 ? count : read_insn(source, pc, &run[0]);
 }
 
