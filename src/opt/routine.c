@@ -8,32 +8,44 @@
 
 /* ---- blocks ---- */
 
-static bool is_plain_op(const struct ir_block *block, const struct ir_insn *insn)
-{
-    switch ((unsigned)insn->op) {
-    case IR_get_reg:
-    case IR_set_reg:
-        return insn->imm < ROUTINE_REGS;
-    case IR_load:
-        return insn->type == IR_I64;
-    case IR_store:
-        return !ir_type_is_float(block->insns[insn->b].type);
-    case IR_exit_if:
-    case IR_exit_direct:
-        return insn->c == IR_BRANCH_JUMP;
-    }
-    return (ir_op_info[insn->op].flags & IR_PURE) && !ir_type_is_float(insn->type);
-}
+/* What a plain operation has to be besides: of no float type, which leaves out what uses floats
+ * too. */
+enum plainness {
+    PLAIN = 1,
+    PLAIN_REGISTER = 2, /* of an integer register */
+    PLAIN_EXIT = 4,     /* a jump */
+};
 
+/* By the flags of ir_ops.def: P is plain. */
+enum { P = PLAIN, R = 0, E = 0, Q = 0, B = 0, Z = 0 };
+/* clang-format off */
+#define PLAINNESS(op, flags)                                                                       \
+    ((op) == IR_get_reg || (op) == IR_set_reg        ? PLAIN | PLAIN_REGISTER                      \
+     : (op) == IR_exit_if || (op) == IR_exit_direct  ? PLAIN | PLAIN_EXIT                          \
+     : (op) == IR_load || (op) == IR_store           ? PLAIN                                       \
+                                                     : (flags)&PLAIN)
+/* clang-format on */
+static const uint8_t plainness[IR_OP_COUNT] = {
+#define IR_OP(name, result, a, b, c, imm, flags, meaning) [IR_##name] = PLAINNESS(IR_##name, flags),
+#include "src/ir/ir_ops.def"
+#undef IR_OP
+};
+#undef PLAINNESS
+
+/* Every block that jumps back is looked at: one branch for all there is to ask. */
 bool routine_is_plain(const struct ir_block *block)
 {
-    uint32_t exits = 0;
     if (block->length > ROUTINE_MAX_INSNS)
         return false;
+    const struct ir_insn *insns = block->insns;
     for (uint32_t i = 0; i < block->length; i++) {
-        if (!is_plain_op(block, &block->insns[i]))
-            return false;
-        if (block->insns[i].op == IR_exit_if && (exits++ || i + 2 != block->length))
+        const struct ir_insn *insn = &insns[i];
+        unsigned plain = plainness[insn->op];
+        unsigned is_other = (plain == 0) | (insn->type >= IR_F32) |
+                            ((plain / PLAIN_REGISTER & 1) & (insn->imm >= ROUTINE_REGS)) |
+                            ((plain / PLAIN_EXIT & 1) & (insn->c != IR_BRANCH_JUMP)) |
+                            ((insn->op == IR_exit_if) & (i + 2 != block->length));
+        if (is_other)
             return false;
     }
     return true;
