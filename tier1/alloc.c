@@ -650,13 +650,27 @@ static __attribute__((noinline)) void set_slowly(struct t1 *t, unsigned guest, i
     note_arch(t, guest, value);
 }
 
+/* The guest register is memory only, what was in it is not needed, and the value is in an integer
+ * register: so it is nearly always when it was not computed in place. */
+static inline bool is_plain_store(const struct t1 *t, unsigned guest, ir_ref value)
+{
+    return t->host_of[guest] == X64_NO_REG && t->values[value].gpr != X64_NO_REG &&
+           !t1_is_live(t, t->arch[guest]);
+}
+
 void t1_set_guest(struct t1 *t, unsigned guest, ir_ref value)
 {
     if (is_computed_in_place(t, guest, value)) {
         drop_arch(t, guest);
         note_arch(t, guest, value);
     } else if (t->arch[guest] != value) {
-        set_slowly(t, guest, value);
+        if (!is_plain_store(t, guest, value)) {
+            set_slowly(t, guest, value);
+            return;
+        }
+        drop_arch(t, guest);
+        x64_r12(&t->x, 0x89 | X64_W, t->values[value].gpr, (int32_t)(8 * guest));
+        note_arch(t, guest, value);
     }
 }
 

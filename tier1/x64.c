@@ -117,6 +117,8 @@ void x64_ro(struct x64 *x, unsigned spec, unsigned reg, struct x64_operand rm)
 {
     if (rm.kind == X64_REG)
         x64_rr(x, spec, reg, rm.reg);
+    else if (rm.reg == X64_R12 && !(spec & ~(X64_W | 0xffu)) && rm.value != 0)
+        x64_r12(x, spec, reg, rm.value);
     else
         x64_rm(x, spec, reg, x64_at(rm.reg, rm.value));
 }
