@@ -88,7 +88,8 @@ uint32_t region_executions(const struct exec *exec, const struct tb *tb)
 {
     if (tb->tier != TB_TIER_1)
         return tb->tier == TB_TIER_NONE ? 0 : UINT32_MAX;
-    if (tb_profile_of(tb)->is_in_region || tb->requested_tier != TB_TIER_NONE || tb_profile_of(tb)->deferrals > 0)
+    const struct tb_profile *profile = tb_profile_of(tb);
+    if (profile->is_in_region || tb->requested_tier != TB_TIER_NONE || profile->deferrals > 0)
         return UINT32_MAX;
     return executions_in_tier1(exec, tb);
 }
@@ -424,17 +425,20 @@ static bool is_cheap(const struct ir_insn *insn)
     return is_pure && !ir_type_is_float(insn->type) && !is_slow[insn->op];
 }
 
-/* The code of [pc, end), when it is short and nothing but integer arithmetic; else NULL. */
+/* The code of [pc, end), when it is short and nothing but integer arithmetic; else NULL. It lasts as
+ * block_at's. */
 static const struct ir_block *piece_at(struct former *former, uint64_t pc, uint64_t end)
 {
+    struct arena *scratch = &former->exec->scratch;
     for (uint32_t insns = 1; insns <= MAX_PIECE_INSNS; insns++) {
+        arena_reset(scratch);
         struct ir_block *block =
-            translate_prefix(former->exec, former->arena, pc, former->region->mode, insns);
+            translate_prefix(former->exec, scratch, pc, former->region->mode, insns);
         if (!block || ir_last(block)->op != IR_exit_direct)
             return NULL;
         if (ir_last(block)->imm != end || block->guest_pc + block->guest_size_bytes != end)
             continue;
-        block = translate_optimise(former->exec, former->arena, block);
+        block = translate_optimise(former->exec, scratch, block);
         for (uint32_t i = 0; i + 1 < block->length; i++)
             if (!is_cheap(&block->insns[i]))
                 return NULL;
@@ -486,11 +490,7 @@ static void reach_piece(struct former *former, struct region_node *node)
     const struct ir_block *block = piece_at(former, pc, skip->imm);
     if (!block || !is_unpredictable(former, pc, skip->imm))
         return;
-    struct ir_region *region = former->region;
-    region->nodes[region->length] =
-        (struct region_node){.block = block, .context = node->context};
-    region->guest_length += block->guest_length;
-    node->skipped = region->length++;
+    node->skipped = (uint32_t)append(former, block, node->context);
 }
 
 static void follow_node(struct former *former, uint32_t index)
