@@ -477,11 +477,18 @@ static const struct ir_insn *skipping_exit(const struct ir_block *block)
     return &last[-1];
 }
 
+/* Pieces end where other tiers' blocks do not, so a region could leave where lockstep's reference
+ * cannot stop. */
+static bool may_select(const struct exec *exec)
+{
+    return exec_has(exec, FEATURE_selects) && !exec->lockstep;
+}
+
 /* Makes what the node's last branch skips a node, when it is such a piece. */
 static void reach_piece(struct former *former, struct region_node *node)
 {
     const struct ir_insn *skip = skipping_exit(node->block);
-    if (!skip || !exec_has(former->exec, FEATURE_selects) || !has_room(former))
+    if (!skip || !may_select(former->exec) || !has_room(former))
         return;
     uint64_t pc = skip[1].imm;
     if (find_node(former, pc, node->context) != REGION_NO_NODE ||
