@@ -41,17 +41,14 @@ static void push_successors(struct walk *walk, const struct tb *tb)
 static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint64_t pc,
                              uint64_t *ret_end, struct error *err)
 {
-    const struct tb_cache *cache = thread->exec->cache;
     enum status status = STATUS_OK;
     push(walk, pc);
     while (walk->count > 0) {
         uint64_t next = walk->pc[--walk->count];
-        uint32_t codes = cache->code_count;
         struct tb *tb = translate_at(thread, next, &status, err);
         if (!tb)
             return status;
-        if (cache->code_count != codes) /* else the walk has been here */
-            push_successors(walk, tb);
+        push_successors(walk, tb);
         if (next == pc)
             *ret_end = pc + (tb->guest_size_bytes ? tb->guest_size_bytes : 2);
     }
