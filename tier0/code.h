@@ -112,6 +112,7 @@ struct tier0 {
     /* The pool and the compiler's scratch, under the cache's lock. */
     struct t0_chunk *chunks;
     size_t chunk_used_bytes;
+    size_t pool_used_bytes; /* given out since the last flush; what is dropped counts */
     uint64_t flushes; /* of the cache when the pool was last emptied */
     struct t0_compiler *compiler;
 };
@@ -123,6 +124,8 @@ static inline unsigned t0_hash_slot(uint64_t pc)
 
 /* Room in the pool for code that lives until the next flush (tier0.c). */
 void *t0_pool_alloc(struct tier0 *tier, size_t size_bytes);
+/* As much was given out as code memory is large: time for a flush. */
+bool t0_pool_is_full(const struct tier0 *tier);
 
 /* The compiler (compile.c). */
 struct t0_compiler *t0_compiler_create(void);

@@ -966,8 +966,8 @@ enum status t0_compile(struct tier0 *tier, const struct tier_job *job, struct er
         lower_insn(c, (ir_ref)i);
         reclaim_temps(c);
     }
-    if (c->status == STATUS_CODE_FULL)
-        return error_set(err, STATUS_CODE_FULL, "code memory has no room for the stub of a block");
+    if (c->status == STATUS_CODE_FULL || t0_pool_is_full(tier))
+        return error_set(err, STATUS_CODE_FULL, "code memory is full");
     if (c->status != STATUS_OK)
         return error_set(err, c->status, "block 0x%" PRIx64 " needs more than %d temporaries",
                          job->block->guest_pc, VCPU_TEMP_SLOTS - 1);

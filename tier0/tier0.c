@@ -27,7 +27,12 @@ static void pool_release(struct tier0 *tier)
         free(tier->chunks);
         tier->chunks = next;
     }
-    tier->chunk_used_bytes = 0;
+    tier->chunk_used_bytes = tier->pool_used_bytes = 0;
+}
+
+bool t0_pool_is_full(const struct tier0 *tier)
+{
+    return tier->pool_used_bytes >= tier->cache->memory->code_limit;
 }
 
 void *t0_pool_alloc(struct tier0 *tier, size_t size_bytes)
@@ -44,6 +49,7 @@ void *t0_pool_alloc(struct tier0 *tier, size_t size_bytes)
     }
     void *result = tier->chunks->data + tier->chunk_used_bytes;
     tier->chunk_used_bytes += size_bytes;
+    tier->pool_used_bytes += size_bytes;
     return result;
 }
 

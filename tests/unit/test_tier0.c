@@ -223,6 +223,35 @@ START_TEST(dropped_code_is_not_entered)
 }
 END_TEST
 
+/* A guest that writes its code again and again does not use up memory: what is dropped counts as
+ * code memory until a flush. */
+START_TEST(dropped_code_fills_code_memory)
+{
+    struct fixture f;
+    fixture_init(&f, default_options);
+    struct ir_block *block;
+    struct error err;
+    if (ir_parse(loop_text, &f.arena, &block, &err))
+        ck_abort_msg("%s", err.text);
+    enum { COMPILES_PER_MIB = 1 << 14 }; /* a block is more than 64 bytes */
+    uint64_t flushes = 0;
+    for (int i = 0; i < 3 * COMPILES_PER_MIB; i++) {
+        tb_lock(f.cache);
+        struct tb *tb = tb_reference(f.cache, block->guest_pc, block->mode);
+        struct tier_job job = {.cache = f.cache, .tb = tb, .block = block, .level = TB_TIER_0};
+        if (f.tier->compile(f.tier, &job, &err) == STATUS_CODE_FULL) {
+            tb_flush(f.cache);
+            flushes++;
+        } else {
+            tb_drop(f.cache, tb);
+        }
+        tb_unlock(f.cache);
+    }
+    ck_assert_uint_ge(flushes, 2);
+    fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(pending_work_ends_a_loop)
 {
     static struct reference guest;
@@ -305,6 +334,7 @@ int main(void)
     tcase_add_loop_test(tcase, random_blocks_as_in_the_reference, 0, 16);
     tcase_add_test(tcase, loops_stay_inside);
     tcase_add_test(tcase, dropped_code_is_not_entered);
+    tcase_add_test(tcase, dropped_code_fills_code_memory);
     tcase_add_test(tcase, pending_work_ends_a_loop);
     tcase_add_test(tcase, heat_runs_out_at_the_exact_count);
     tcase_add_test(tcase, indirect_jumps_find_their_way);
