@@ -202,6 +202,7 @@ static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void 
 {
     typedef int32_t unaligned __attribute__((aligned(1), may_alias));
     CHECK(((uintptr_t)site & 7) <= 4, "a jump's displacement crosses an 8-byte word");
+    atomic_signal_fence(memory_order_release); /* the code it leads to was written before */
     *(volatile unaligned *)code_w(cache->memory, site) =
         (int32_t)((const uint8_t *)destination - (site + 4));
 }
