@@ -159,6 +159,8 @@ struct turn {
 enum os_action loop_handle_pending(struct exec_thread *thread);
 /* The turn's indirect jump went to tb: remembers it for generated code. */
 void loop_fill_indirect(struct exec_thread *thread, const struct turn *turn, struct tb *tb);
+/* The jump cache's entry for the TB, if there is one, leads to its latest code from now on. */
+void loop_renew_jump_cache(struct vcpu *vcpu, const struct tb *tb);
 void loop_run_tb(struct exec_thread *thread, struct tb *tb);
 enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn);
 /* Where thread->tier0_escape leads. */

@@ -108,6 +108,13 @@ void loop_run_tb(struct exec_thread *thread, struct tb *tb)
     }
 }
 
+void loop_renew_jump_cache(struct vcpu *vcpu, const struct tb *tb)
+{
+    struct jump_cache_entry *entry = &vcpu->jump_cache[jump_cache_slot(tb->pc)];
+    if (entry->pc == tb->pc && tb->mode == tb_mode_of_frm(vcpu->frm))
+        entry->entry = atomic_load_explicit(&tb->entry, memory_order_acquire);
+}
+
 /* Tier 1 leaves by the stub of its TB when the heat has run out. */
 static bool has_run_out(const struct tb *tb)
 {
@@ -127,6 +134,7 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
             promote_tb(thread, vcpu->exit_tb);
             return OS_CONTINUE;
         }
+        loop_renew_jump_cache(vcpu, vcpu->exit_tb); /* code that was dropped leads to the stub */
         if (exec_has(exec, FEATURE_next_block_hint))
             *turn = (struct turn){.next_hint = vcpu->exit_tb,
                                   .generation = exec->cache->generation};

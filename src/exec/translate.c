@@ -363,7 +363,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
 
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err)
 {
-    return compile_block(thread, tb, TB_TIER_1, err);
+    enum status status = compile_block(thread, tb, TB_TIER_1, err);
+    loop_renew_jump_cache(&thread->vcpu, tb);
+    return status;
 }
 
 /* One attempt at making tb runnable; releases the lock for tier 2. */

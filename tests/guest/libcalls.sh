@@ -2,8 +2,8 @@
 # Functions taken for those of the C library do as their own code does, in every tier, and those that
 # only look like them are left alone (programs/libcalls.c); registers and faults are as they were
 # (programs/routines.c).
-# usage: libcalls.sh TIERCEL LIBCALLS ROUTINES llvm|no
-tiercel=$1 program=$2 routines=$3 has_llvm=$4
+# usage: libcalls.sh TIERCEL LIBCALLS ROUTINES RETURNS llvm|no
+tiercel=$1 program=$2 routines=$3 returns=$4 has_llvm=$5
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiercel-libcalls-XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -64,6 +64,10 @@ if [ "$has_llvm" = llvm ]; then # a short way to tier 2 leaves no time to watch:
             fail "$kind has served $(served $kind "$work/stats") times"
     done
 fi
+# What jumped to a block before it was made again for such a function finds the new code.
+"$tiercel" --tier=1 --stats=json:"$work/stats" "$returns" > /dev/null
+hits=$(sed -n 's/.*"next_block_hits": \([0-9]*\),.*/\1/p' "$work/stats")
+[ "${hits:-none}" -lt 1000 ] || fail "returns goes by the loop $hits times"
 for off in --no-routines --features=-libcalls; do
     "$tiercel" --tier=1 $off --stats=json:"$work/stats" "$program" > /dev/null
     for kind in move set length compare compare_z seek seek_z; do
