@@ -335,7 +335,9 @@ static void promote_to_tier1(struct exec_thread *thread, struct tb *tb)
  * another round. */
 static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
 {
-    bool is_pointless = level >= tb->failed_tier || exec->is_tier2_broken || level > TB_TIER_3;
+    bool is_there = (enum tb_tier)tb->tier >= level; /* published while the asker waited for the lock */
+    bool is_pointless = is_there || level >= tb->failed_tier || exec->is_tier2_broken ||
+                        level > TB_TIER_3;
     bool is_requested = tb->requested_tier != TB_TIER_NONE;
     int32_t again = promote_initial_heat(exec, (enum tb_tier)(level - 1));
     atomic_store_explicit(&tb->heat, is_pointless ? INT32_MAX : again > 64 ? again : 64,
