@@ -110,6 +110,7 @@ struct t1 {
     const struct ir_insn *insns; /* of the block */
     struct tb_cache *cache;
     struct tb *tb;
+    bool is_counted; /* see tier_job */
     const struct tier_options *options;
     unsigned features; /* enum t1_feature */
     const char *trouble; /* why the block cannot be compiled at all, or NULL */

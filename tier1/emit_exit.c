@@ -54,7 +54,7 @@ static void store_pinned(struct t1 *t)
 void t1_emit_prologue(struct t1 *t)
 {
     x64_nop(&t->x, TB_ENTRY_SLOT_BYTES); /* the entry slot: tb_publish turns it into a jump */
-    if (tier_counts_heat(t->options, t->tb) || t->tb->is_watched) {
+    if (t->is_counted) {
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
         x64_jcc_to(&t->x, X64_S, tb_stub(t->tb));
     }
@@ -92,9 +92,11 @@ static bool is_backward(const struct t1 *t, uint64_t pc)
     return pc <= t->block->guest_pc;
 }
 
+/* With is_sampled beside it. */
 static void compare_pending(struct t1 *t)
 {
-    x64_r12(&t->x, 0x83, X64_CMP, offsetof(struct vcpu, pending));
+    _Static_assert(offsetof(struct vcpu, is_sampled) == offsetof(struct vcpu, pending) + 4, "a word");
+    x64_r12(&t->x, 0x83 | X64_W, X64_CMP, offsetof(struct vcpu, pending));
     x64_u8(&t->x, 0);
 }
 

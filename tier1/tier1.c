@@ -234,6 +234,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
     t->insns = job->block->insns;
     t->cache = job->cache;
     t->tb = job->tb;
+    t->is_counted = job->is_counted;
     ensure_capacity(t, job->block->length);
     t1_plan(t);
     uint8_t *start = reserve(t);

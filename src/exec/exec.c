@@ -72,6 +72,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     exec->start_time_ns = exec_time_ns();
     arena_init(&exec->scratch);
     promote_init(exec);
+    sampler_init(exec);
     status = config->lockstep.is_on ? lockstep_create(exec, tiers, err) : STATUS_OK;
     if (status != STATUS_OK) {
         exec_destroy(&exec);
@@ -88,6 +89,7 @@ void exec_destroy(struct exec **exec_place)
     struct exec *exec = *exec_place;
     if (!exec)
         return;
+    sampler_fini(exec);
     promote_stop(exec);
     space_set_listener(exec->config.space, NULL, NULL);
     tb_lock(exec->cache);

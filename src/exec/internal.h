@@ -103,6 +103,31 @@ struct libcall_record {
     struct libcall libcall;
 };
 
+enum { COUNTED_GROUPS = 4, COUNTED_GROUP_TBS = 256 };
+
+/* Blocks that are counted for a while (sampler.c). */
+struct counted_group {
+    struct tb *tbs[COUNTED_GROUP_TBS];
+    uint32_t count;   /* 0: not in use */
+    uint64_t flushes; /* of the cache when it was made: the records are gone when that has changed */
+    uint64_t end_ns;
+};
+
+struct sampler {
+    bool is_on;                 /* constant */
+    pthread_t thread;           /* once options.is_sampling is set */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool is_stopping;           /* under lock */
+    uint64_t samples;           /* noted; under the cache's lock */
+    uint64_t counted;           /* times that a block was made with counts; the same */
+    _Atomic uint64_t raised_ns; /* written by its thread: when harts were last asked */
+    struct counted_group groups[COUNTED_GROUPS]; /* under the cache's lock */
+    struct tb *met[COUNTED_GROUP_TBS];           /* by the latest region_form, some more than once; the
+                                                    same */
+    uint32_t met_count;
+};
+
 struct exec {
     struct exec_config config;       /* constant (but in lockstep's bisection) */
     struct tb_cache *cache;
@@ -112,7 +137,7 @@ struct exec {
     tiercel_tier2_create_fn *create_tier2; /* under module_lock; NULL until the module is open */
     void *tier2_handle;              /* under module_lock */
     bool is_tier2_broken;            /* the module cannot be opened; under the cache's lock */
-    struct tier_options options;     /* constant but is_precise, is_flagless (under the cache's lock) */
+    struct tier_options options;     /* constant but is_precise, is_flagless, is_sampling (under the cache's lock) */
     uint64_t flags_pc;               /* of the block that ended is_flagless; the same */
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
@@ -125,6 +150,7 @@ struct exec {
     uint64_t libcall_look_ns;                         /* spent in looking; the same */
     struct arena scratch;            /* of the block that a region is about to get; the same */
     struct compile_queue queue;
+    struct sampler sampler;
     uint64_t stage_ticks[EXEC_STAGE_COUNT]; /* when counting; under the cache's lock */
     struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
     const struct region_trial *region_trial; /* NULL outside trials; guest's thread only */
@@ -277,6 +303,27 @@ void compile_queue_reheat(struct compile_queue *queue, const struct tb *tb);
 uint64_t run_length_of(const struct exec *exec, const struct ir_region *region);
 /* Is that enough for a region to be compiled? */
 bool run_length_is_enough(uint64_t insns);
+
+/* sampler.c */
+void sampler_init(struct exec *exec);
+/* Ends the thread. */
+void sampler_fini(struct exec *exec);
+/* The heat of a block that tier 1 is about to have: until the sampler has started, not much. */
+int32_t sampler_first_heat(const struct exec *exec, int32_t heat);
+/* A block has been translated: starts the sampler where the program is not small. Lock held. */
+void sampler_translated(struct exec *exec);
+/* The heat of tb has run out. True: that was not about its promotion, the sampler is to tell from now
+ * on. No lock held. */
+bool sampler_takes(struct exec_thread *thread, struct tb *tb);
+/* Can nobody tell how often the block runs in tier 1? Lock held. */
+bool sampler_is_unknown(const struct exec *exec, const struct tb *tb);
+/* The region that is being formed would do better if that were known of the block. Lock held. */
+void sampler_meet(struct exec *exec, struct tb *tb);
+/* Begins to count the blocks that were met in forming the latest region, whose root it was; false: there
+ * were none. Lock held. */
+bool sampler_counts_met(struct exec_thread *thread, const struct tb *root);
+/* vcpu->is_sampled is set, and tb is next to run: notes where the guest is. No lock held. */
+void sampler_note(struct exec_thread *thread, struct tb *tb);
 
 /* promote.c */
 void promote_init(struct exec *exec);

@@ -228,6 +228,9 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
         if (!tb)
             break;
         loop_fill_indirect(thread, &turn, tb);
+        if (atomic_load_explicit(&vcpu->is_sampled, memory_order_relaxed) &&
+            vcpu->exit_reason <= VCPU_EXIT_PC)
+            sampler_note(thread, tb);
         loop_run_tb(thread, tb);
         if (loop_after_exit(thread, &turn) == OS_EXIT)
             break;

@@ -400,8 +400,12 @@ static bool is_to_wait(struct exec_thread *thread, const struct compile_job *job
 {
     struct exec *exec = thread->exec;
     if (job->tier_job.level != TB_TIER_2 || !has_profile(exec) ||
-        !exec_has(exec, FEATURE_observation) || tb_profile_of(job->asker)->waits == MAX_WAITS ||
-        !begin_observing(thread, job->tier_job.region))
+        tb_profile_of(job->asker)->waits == MAX_WAITS)
+        return false;
+    bool is_waiting = sampler_counts_met(thread, job->asker);
+    if (exec_has(exec, FEATURE_observation))
+        is_waiting |= begin_observing(thread, job->tier_job.region);
+    if (!is_waiting)
         return false;
     tb_profile(exec->cache, job->asker)->waits++;
     atomic_store_explicit(&job->asker->heat,
@@ -490,7 +494,7 @@ void promote_tb(struct exec_thread *thread, struct tb *tb)
     case TB_TIER_1:
         if (is_watched(thread, tb))
             routines_settle(thread, tb);
-        else
+        else if (!sampler_takes(thread, tb))
             promote_to_region(thread, tb, TB_TIER_2);
         break;
     case TB_TIER_2:

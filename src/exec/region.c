@@ -64,6 +64,7 @@ struct former {
     uint32_t context_count;
     bool is_profiled;
     uint32_t min_executions; /* of blocks that are followed, with a profile */
+    bool is_following_unknown; /* blocks that nobody counts are followed as well */
     uint32_t max_insns;
     struct call_site calls[MAX_CALL_SITES];
     uint32_t call_count;
@@ -74,6 +75,8 @@ struct former {
 
 static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb)
 {
+    if (exec->options.is_sampling && !tb->is_counted && tb->failed_tier > TB_TIER_2)
+        return 0;
     int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);
     int32_t initial = promote_initial_heat(exec, TB_TIER_1);
     if (tb->is_watched && heat <= routines_watch_heat(tb))
@@ -99,8 +102,11 @@ static bool is_worth_following(const struct former *former, uint64_t pc)
 {
     if (!former->is_profiled)
         return true;
-    const struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
-    return tb && region_executions(former->exec, tb) >= former->min_executions;
+    struct tb *tb = tb_find(former->exec->cache, pc, former->region->mode);
+    bool is_unknown = tb && former->is_following_unknown && sampler_is_unknown(former->exec, tb);
+    if (is_unknown)
+        sampler_meet(former->exec, tb);
+    return is_unknown || (tb && region_executions(former->exec, tb) >= former->min_executions);
 }
 
 static bool has_room(const struct former *former)
@@ -577,6 +583,8 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->region = region;
     former->is_profiled = is_profiled;
     former->min_executions = exec->config.threshold[TB_TIER_2] / fraction;
+    former->is_following_unknown = level == TB_TIER_2;
+    exec->sampler.met_count = 0;
     former->max_insns = max_insns;
     former->context_count = 1;
     former->first = 1;

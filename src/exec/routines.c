@@ -167,7 +167,8 @@ void routines_settle(struct exec_thread *thread, struct tb *tb)
                                  translate_plain(exec, &thread->arena, tb->pc, tb->mode));
     bool is_counted = tier_counts_heat(&exec->options, tb); /* else the code must cease to count */
     if ((!is_changed && is_counted) || translate_to_tier1(thread, tb, &err) != STATUS_OK)
-        atomic_store_explicit(&tb->heat, promote_initial_heat(exec, TB_TIER_1) - watched,
-                              memory_order_relaxed);
+        atomic_store_explicit(
+            &tb->heat, sampler_first_heat(exec, promote_initial_heat(exec, TB_TIER_1) - watched),
+            memory_order_relaxed);
     tb_unlock(exec->cache);
 }

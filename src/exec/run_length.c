@@ -11,7 +11,9 @@ static uint64_t executions_at(const struct exec *exec, const struct ir_region *r
 {
     const struct tb *tb = tb_find(exec->cache, pc, region->mode);
     uint32_t most = exec->config.threshold[TB_TIER_2];
-    uint32_t count = tb ? region_executions(exec, tb) : 0;
+    uint32_t count = !tb                           ? 0
+                     : sampler_is_unknown(exec, tb) ? most
+                                                    : region_executions(exec, tb);
     return count < most ? count : most;
 }
 

@@ -333,16 +333,18 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         .tb = tb,
         .block = block,
         .level = level,
+        .is_counted = tier_counts_heat(&exec->options, tb) || tb->is_watched,
         .generation = exec->cache->generation,
     };
     if (exec->config.dump)
         job.dump = dump_for(exec, tb->pc, block->guest_size_bytes);
     tb->guest_size_bytes = (uint16_t)block->guest_size_bytes;
     tb->guest_length = (uint16_t)block->guest_length;
-    atomic_store_explicit(&tb->heat,
-                          tb->is_watched              ? routines_watch_heat(tb)
-                          : libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */
-                                                       : promote_initial_heat(exec, level),
+    int32_t heat = tb->is_watched              ? routines_watch_heat(tb)
+                   : libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */
+                                                : promote_initial_heat(exec, level);
+    bool is_early = level == TB_TIER_1 && !tb->is_watched;
+    atomic_store_explicit(&tb->heat, is_early ? sampler_first_heat(exec, heat) : heat,
                           memory_order_relaxed);
     uint64_t ticks = begin_stage(exec);
     status = exec->tier[level]->compile(exec->tier[level], &job, err);
@@ -358,6 +360,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     stats->code_bytes += tb_code_of(tb, level)->size_bytes;
     if (exec->config.is_counting)
         stats->compile_time_ns += exec_time_ns() - start_ns;
+    sampler_translated(exec);
     return STATUS_OK;
 }
 

@@ -117,6 +117,8 @@ struct vcpu {
     uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code */
     uint64_t pc;
     _Atomic uint32_t pending;    /* bits set by any thread, cleared by the owner */
+    _Atomic uint32_t is_sampled; /* set by the sampler, cleared by the owner: where is the guest? Tier 1
+                                    looks at it and pending together */
     uint32_t exit_reason;        /* enum vcpu_exit */
     struct tb *exit_tb;
     uint32_t exit_trap;          /* enum ir_trap */

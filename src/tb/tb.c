@@ -382,7 +382,7 @@ void tb_drop(struct tb_cache *cache, struct tb *tb)
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
     tb->is_watched = tb->is_function_watched = tb->has_been_watched = false;
-    tb->is_observing = tb->has_been_observed = false;
+    tb->is_observing = tb->has_been_observed = tb->is_counted = false;
     struct tb_code *code = atomic_load_explicit(&tb->code, memory_order_relaxed);
     atomic_store_explicit(&tb->code, NULL, memory_order_release);
     for (; code; code = code->older) {

@@ -84,6 +84,8 @@ struct tb_profile {
     uint32_t deferrals;                 /* promotions put off because a better root should come */
     uint32_t waits;                     /* promotions put off because of observations under way */
     uint32_t observations;              /* by the loop, of destinations old and new */
+    uint32_t samples;                   /* taken here since the block was last counted */
+    uint32_t doublings;                 /* of the samples needed for it to be counted */
     bool is_switching;                  /* the region with this root jumps through tables */
     uint32_t extensions;                /* times that entries were added */
     uint32_t entry_count;
@@ -111,6 +113,7 @@ struct tb {
     bool is_observing : 1;             /* its indirect exit does without the jump cache: the loop sees
                                           where it goes */
     bool has_been_observed : 1;
+    bool is_counted : 1;               /* where samples are taken: its code in tier 1 counts heat */
     uint32_t stub_distance;            /* constant: bytes from the stub up to this record */
     uint16_t guest_size_bytes;         /* once translated */
     uint16_t guest_length;

@@ -6,9 +6,10 @@
 #include "src/tb/tb.h"
 
 struct tier_options {
-    bool is_counting_heat; /* tier 1 (where a TB is_watched in any case): decrement tb->heat at entry
-                              and leave by its stub when it becomes negative; tier 2: the same with the
-                              region's own counter */
+    bool is_counting_heat; /* tier 0: decrement tb->heat at entry and leave when it becomes negative;
+                              tier 1: the same where the job says so; tier 2: with the region's own
+                              counter */
+    bool is_sampling;      /* the engine's: from now on tier 1 counts only TBs that are is_counted */
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 3: call-free loops of one block poll every 256 iterations */
     bool is_narrowing;      /* tier 2: keep what is known to be of 32 bits as such */
@@ -29,7 +30,8 @@ struct tier_options {
 /* Tier 1: a TB that no higher tier will have is not counted. */
 static inline bool tier_counts_heat(const struct tier_options *options, const struct tb *tb)
 {
-    return options->is_counting_heat && tb->failed_tier > TB_TIER_2;
+    return options->is_counting_heat && tb->failed_tier > TB_TIER_2 &&
+           (!options->is_sampling || tb->is_counted);
 }
 
 /* Text dumps of one compile; NULL members are not wanted. */
@@ -57,6 +59,8 @@ struct tier_job {
     const struct ir_block *block;   /* tiers 0 and 1 */
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;
+    bool is_counted;                /* tier 1: decrement tb->heat at entry, and leave by the TB's stub
+                                       when it becomes negative */
     int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
     bool is_precise;                /* tier 2: guest state is exact at a fault */
     bool is_flagless;               /* tier 2: keep no floating-point flags; blocks that use them are

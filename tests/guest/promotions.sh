@@ -1,8 +1,10 @@
 #!/bin/sh
 # What is worth a region: one that stays in itself, when it is known where its jumps go.
-# usage: promotions.sh TIERCEL THREADED      (THREADED: the guest program threaded)
+# usage: promotions.sh TIERCEL THREADED HEAP      (the guest programs threaded and heap)
 set -u
-tiercel=$1 threaded=$2
+tiercel=$1 threaded=$2 heap=$3
+work=$(mktemp -d "${TMPDIR:-/tmp}/tiercel-promotions-XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
 failures=0
 
 fail() {
@@ -30,5 +32,21 @@ echo "$lines" | grep -q ' run=[1-9][0-9]\{0,1\} .* result=ok$' && fail "not refu
 lines=$(promotions --features=-observation,-run_length)
 echo "$lines" | grep -q ' run=[1-9][0-9]\{0,1\} .* result=ok$' || fail "not compiled: $lines"
 echo "$lines" | grep -q ' result=refused$' && fail "refused all the same: $lines"
+
+# Where there are compile threads samples find what is to be counted ...
+count() {
+    sed -n 's/.*"'"$1"'": \([0-9]*\),.*/\1/p' "$work/stats"
+}
+"$tiercel" --dump=promotions --stats=json:"$work/stats" "$heap" 2>"$work/lines" >/dev/null
+[ "$(count samples)" -gt 0 ] || fail 'no samples'
+[ "$(count counted)" -gt 0 ] || fail 'nothing is counted'
+grep -q '^promotion .* result=ok$' "$work/lines" || fail 'nothing that was sampled is promoted'
+
+# ... and elsewhere everything is counted.
+for off in --features=-sampling --jit-threads=0 --deterministic; do
+    "$tiercel" $off --dump=promotions --stats=json:"$work/stats" "$heap" 2>"$work/lines" >/dev/null
+    [ "$(count samples)$(count counted)" = 00 ] || fail "samples in spite of $off"
+    grep -q '^promotion .* result=ok$' "$work/lines" || fail "no promotion with $off"
+done
 
 [ $failures -eq 0 ]

@@ -68,6 +68,7 @@ static enum status compile(const struct ir_block *block, FILE *dump)
                            .tb = tb_reference(cache, block->guest_pc, block->mode),
                            .block = block,
                            .level = TB_TIER_1,
+                           .is_counted = options.is_counting_heat,
                            .dump.x64 = dump};
     enum status status = tier->compile(tier, &job, &err);
     if (status != STATUS_OK && status != STATUS_CODE_FULL)

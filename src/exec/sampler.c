@@ -1,0 +1,295 @@
+/* The sampler: which of tier 1's code is hot enough for its executions to be counted.
+ *
+ * Counts make code a seventh larger, and slower where short blocks do not fit the instruction cache;
+ * and most blocks are never promoted. So they are made without. A thread of its own raises
+ * vcpu->is_sampled every half millisecond; tier 1 comes back to the loop at its next backward or
+ * indirect jump, which looks at it anyway, and the loop notes where the guest is. A block that is met
+ * a few times is made again with counts, and so are all that a region of it might have. From there on
+ * it is as without samples: the counts decide what is promoted and what a region is made of. Blocks
+ * that have not been promoted after a while are made without counts once more, and then need more
+ * samples.
+ *
+ * The thread is started when a program turns out not to be short: when enough code has been
+ * translated, or when some block has run often. Until then all blocks are counted. Where equal runs are
+ * to be equal (no compile threads) and in tests that force events there is no sampler. */
+#include "src/exec/internal.h"
+
+#include "src/base/check.h"
+
+#include <signal.h>
+#include <time.h>
+
+enum {
+    LEAST_THRESHOLD = 1024, /* below, everything is counted */
+    START_INSNS = 8192,     /* translated */
+    START_HEAT = 1000,      /* executions of one block */
+    PERIOD_NS = 500 * 1000,
+    LONGEST_PERIOD_NS = 4 * 1000 * 1000, /* while nobody looks */
+    STALE_NS = 100 * 1000,  /* a sample is noted so late when the guest was elsewhere */
+    HOT_SAMPLES = 4,
+    HOT_SHARE = 16,         /* one part in so many of all samples */
+    ENOUGH_SAMPLES = 64,    /* of one block, whatever its share */
+    MAX_DOUBLINGS = 6,
+    GROUP_NS = 60 * 1000 * 1000, /* for which blocks are counted */
+};
+
+void sampler_init(struct exec *exec)
+{
+    struct sampler *sampler = &exec->sampler;
+    const struct exec_config *config = &exec->config;
+    pthread_mutex_init(&sampler->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&sampler->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sampler->is_on = exec_has(exec, FEATURE_sampling) && config->mode == EXEC_AUTO &&
+                     config->jit_threads > 0 && config->tier2_module && !config->lockstep.is_on &&
+                     !exec->lockstep && !config->stress.kinds &&
+                     !(config->dump & EXEC_DUMP_REGISTERS) &&
+                     config->threshold[TB_TIER_2] >= LEAST_THRESHOLD;
+}
+
+int32_t sampler_first_heat(const struct exec *exec, int32_t heat)
+{
+    return exec->sampler.is_on && !exec->options.is_sampling && heat > START_HEAT ? START_HEAT : heat;
+}
+
+/* ---- the thread ---- */
+
+/* Raises is_sampled of all harts; false when nobody has looked since the last time. */
+static bool raise_all(struct exec *exec)
+{
+    bool has_been_seen = false;
+    atomic_store_explicit(&exec->sampler.raised_ns, exec_time_ns(), memory_order_relaxed);
+    tb_lock(exec->cache);
+    for (struct exec_thread *thread = exec->threads; thread; thread = thread->next)
+        has_been_seen |= !atomic_exchange_explicit(&thread->vcpu.is_sampled, 1, memory_order_release);
+    tb_unlock(exec->cache);
+    return has_been_seen;
+}
+
+static struct timespec time_after(uint64_t ns)
+{
+    ns += exec_time_ns();
+    return (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+}
+
+static void *sampler_thread(void *argument)
+{
+    struct exec *exec = argument;
+    struct sampler *sampler = &exec->sampler;
+    uint64_t period_ns = PERIOD_NS;
+    pthread_mutex_lock(&sampler->lock);
+    while (!sampler->is_stopping) {
+        struct timespec end = time_after(period_ns);
+        pthread_cond_timedwait(&sampler->wake, &sampler->lock, &end);
+        pthread_mutex_unlock(&sampler->lock);
+        bool has_been_seen = raise_all(exec);
+        period_ns = has_been_seen                      ? PERIOD_NS
+                    : period_ns * 2 < LONGEST_PERIOD_NS ? period_ns * 2
+                                                       : LONGEST_PERIOD_NS;
+        pthread_mutex_lock(&sampler->lock);
+    }
+    pthread_mutex_unlock(&sampler->lock);
+    return NULL;
+}
+
+/* The thread takes no signals: those are the guest's. Lock held. */
+static void start(struct exec *exec)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool is_started = pthread_create(&exec->sampler.thread, NULL, sampler_thread, exec) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    CHECK(is_started, "cannot start the sampling thread");
+    exec->options.is_sampling = true;
+}
+
+void sampler_translated(struct exec *exec)
+{
+    if (exec->sampler.is_on && !exec->options.is_sampling &&
+        exec->stats[TB_TIER_1].guest_insns >= START_INSNS)
+        start(exec);
+}
+
+void sampler_fini(struct exec *exec)
+{
+    struct sampler *sampler = &exec->sampler;
+    pthread_mutex_lock(&sampler->lock);
+    sampler->is_stopping = true;
+    pthread_cond_signal(&sampler->wake);
+    pthread_mutex_unlock(&sampler->lock);
+    if (exec->options.is_sampling)
+        pthread_join(sampler->thread, NULL);
+    pthread_mutex_destroy(&sampler->lock);
+    pthread_cond_destroy(&sampler->wake);
+}
+
+/* ---- blocks that are counted ---- */
+
+/* Makes the block again, with or without counts. Lock held. */
+static void set_counted(struct exec_thread *thread, struct tb *tb, bool is_counted)
+{
+    struct error err;
+    tb->is_counted = is_counted;
+    thread->exec->sampler.counted += is_counted;
+    if (!tb->is_watched && translate_to_tier1(thread, tb, &err) != STATUS_OK)
+        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+}
+
+static void end_group(struct exec_thread *thread, struct counted_group *group)
+{
+    bool is_current = group->flushes == thread->exec->cache->stats.flushes;
+    for (uint32_t i = 0; is_current && i < group->count; i++) {
+        struct tb *tb = group->tbs[i];
+        if (tb->tier == TB_TIER_1 && tb->requested_tier == TB_TIER_NONE &&
+            tier_counts_heat(&thread->exec->options, tb))
+            set_counted(thread, tb, false);
+    }
+    group->count = 0;
+}
+
+/* Ends groups whose time is over; gives one that is free, if need be by ending the oldest. */
+static struct counted_group *free_group(struct exec_thread *thread, uint64_t now_ns)
+{
+    struct counted_group *groups = thread->exec->sampler.groups, *oldest = groups;
+    for (uint32_t i = 0; i < COUNTED_GROUPS; i++) {
+        if (groups[i].count && groups[i].end_ns <= now_ns)
+            end_group(thread, &groups[i]);
+        if (!groups[i].count || (oldest->count && groups[i].end_ns < oldest->end_ns))
+            oldest = &groups[i];
+    }
+    return oldest;
+}
+
+bool sampler_is_unknown(const struct exec *exec, const struct tb *tb)
+{
+    return exec->options.is_sampling && tb->tier == TB_TIER_1 && !tb->is_counted &&
+           tb->failed_tier > TB_TIER_2 && tb->requested_tier == TB_TIER_NONE &&
+           !tb_profile_of(tb)->is_in_region;
+}
+
+void sampler_meet(struct exec *exec, struct tb *tb)
+{
+    struct sampler *sampler = &exec->sampler;
+    if (sampler->met_count < COUNTED_GROUP_TBS)
+        sampler->met[sampler->met_count++] = tb;
+}
+
+bool sampler_counts_met(struct exec_thread *thread, const struct tb *root)
+{
+    struct sampler *sampler = &thread->exec->sampler;
+    if (!sampler->met_count)
+        return false;
+    uint64_t now_ns = exec_time_ns();
+    struct counted_group *group = free_group(thread, now_ns);
+    if (group->count)
+        end_group(thread, group);
+    group->flushes = thread->exec->cache->stats.flushes;
+    group->end_ns = now_ns + ((uint64_t)GROUP_NS << tb_profile_of(root)->doublings);
+    for (uint32_t i = 0; i < sampler->met_count; i++) {
+        struct tb *tb = sampler->met[i];
+        if (!sampler_is_unknown(thread->exec, tb))
+            continue; /* it was met before */
+        set_counted(thread, tb, true);
+        group->tbs[group->count++] = tb;
+    }
+    return group->count > 0;
+}
+
+/* From now on the executions of the block are counted, and of those that a region of it would have.
+ * Lock held. */
+static void count_around(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    struct tb_profile *profile = tb_profile(exec->cache, tb);
+    struct compile_job *job = compile_queue_job_new(&exec->queue); /* for its arena */
+    region_form(exec, &job->arena, tb, TB_TIER_2, true, exec->config.max_region_insns);
+    compile_queue_job_drop(&exec->queue, job);
+    sampler_meet(exec, tb);
+    sampler_counts_met(thread, tb);
+    profile->doublings += profile->doublings < MAX_DOUBLINGS;
+    profile->samples = 0;
+}
+
+bool sampler_takes(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    if (!exec->sampler.is_on)
+        return false;
+    tb_lock(exec->cache);
+    bool is_taken = !tb->is_counted && tb->tier == TB_TIER_1;
+    if (is_taken) {
+        if (!exec->options.is_sampling)
+            start(exec);
+        set_counted(thread, tb, false);
+    }
+    tb_unlock(exec->cache);
+    return is_taken;
+}
+
+/* ---- samples ---- */
+
+/* The function that a call right before pc goes to, if it is known; else NULL. */
+static struct tb *function_called_before(struct exec_thread *thread, uint64_t pc, uint32_t mode)
+{
+    struct exec *exec = thread->exec;
+    for (uint32_t size = 4; size >= 2 && !(pc & 1); size -= 2) {
+        arena_reset(&thread->arena);
+        const struct ir_block *block = translate_prefix(exec, &thread->arena, pc - size, mode, 1);
+        uint64_t called_pc = block && block->guest_size_bytes == size ? ir_called_pc(block) : 0;
+        struct tb *tb = called_pc ? tb_find(exec->cache, called_pc, mode) : NULL;
+        if (tb)
+            return tb;
+    }
+    return NULL;
+}
+
+static bool is_refused(const struct tb *tb)
+{
+    return tb->tier == TB_TIER_1 && tb->failed_tier <= TB_TIER_2;
+}
+
+/* Time that ended with a return was spent in the function, else where the guest is; but when that was
+ * no good as a region, it is for its caller to be one. */
+static struct tb *sampled_tb(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    bool is_indirect = thread->vcpu.exit_reason == VCPU_EXIT_PC;
+    struct tb *function = is_indirect ? function_called_before(thread, tb->pc, tb->mode) : NULL;
+    if (function && !is_refused(function))
+        return function;
+    uint64_t return_pc = thread->vcpu.reg[exec->config.isa->return_reg];
+    struct tb *caller = is_refused(tb) ? tb_find(exec->cache, return_pc, tb->mode) : NULL;
+    return caller ? caller : tb;
+}
+
+/* Of so many samples, is the block worth a look? */
+static bool is_hot(const struct exec *exec, uint32_t samples)
+{
+    return samples >= ENOUGH_SAMPLES ||
+           (samples >= HOT_SAMPLES && samples * HOT_SHARE >= exec->sampler.samples);
+}
+
+void sampler_note(struct exec_thread *thread, struct tb *tb)
+{
+    struct exec *exec = thread->exec;
+    uint64_t now_ns = exec_time_ns();
+    atomic_store_explicit(&thread->vcpu.is_sampled, 0, memory_order_relaxed);
+    if (now_ns - atomic_load_explicit(&exec->sampler.raised_ns, memory_order_relaxed) > STALE_NS)
+        return;
+    tb_lock(exec->cache);
+    exec->sampler.samples++;
+    struct tb *hot = sampled_tb(thread, tb);
+    if (hot->tier == TB_TIER_1 && hot->requested_tier != TB_TIER_NONE) {
+        compile_queue_reheat(&exec->queue, hot);
+    } else if (hot->tier == TB_TIER_1 && !hot->is_counted && hot->failed_tier > TB_TIER_2) {
+        struct tb_profile *profile = tb_profile(exec->cache, hot);
+        if (is_hot(exec, ++profile->samples >> profile->doublings))
+            count_around(thread, hot);
+    }
+    free_group(thread, now_ns);
+    tb_unlock(exec->cache);
+}
