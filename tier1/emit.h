@@ -86,11 +86,13 @@ struct t1;
 struct t1_cold;
 typedef void t1_cold_fn(struct t1 *t, const struct t1_cold *cold);
 
-/* Code out of the hot path, emitted after the block. */
+/* Code out of the hot path, emitted after the block and far from it. It accesses no guest memory,
+ * for nobody would find the fault point. Offsets count from the block's start. */
 struct t1_cold {
     t1_cold_fn *emit;
-    uint32_t site;  /* offset one past the rel32 that comes here */
-    uint32_t back;  /* offset to return to */
+    uint32_t site;  /* one past the rel32 that comes here */
+    uint32_t back;  /* to return to */
+    uint32_t begin, end; /* where it was put */
     uint8_t a, b, c, d; /* registers and small numbers, by emit */
     uint64_t imm;
     const struct tb *to;

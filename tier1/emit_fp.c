@@ -124,9 +124,9 @@ static void put_canonical_nan(struct t1 *t, unsigned reg, bool is_double)
 static void put_canonical_if_nan(struct t1 *t, unsigned reg, bool is_double)
 {
     put_compare(t, UCOMIS, is_double, reg, x64_reg_operand(reg));
-    uint32_t is_number = x64_jcc(&t->x, X64_NP);
+    uint32_t is_number = x64_jcc_short(&t->x, X64_NP);
     put_canonical_nan(t, reg, is_double);
-    x64_patch_rel32(&t->x, is_number, x64_offset(&t->x));
+    x64_patch_rel8(&t->x, is_number, x64_offset(&t->x));
 }
 
 /* One of a and b, or both, is NaN; c: is_double. */
@@ -278,9 +278,9 @@ static void cold_extreme(struct t1 *t, const struct t1_cold *cold)
 {
     t1_move_xmm(t, cold->a, cold->c);
     put_compare(t, UCOMIS, cold->d, cold->b, x64_reg_operand(cold->b));
-    uint32_t first_is_nan = x64_jcc(&t->x, X64_P);
+    uint32_t first_is_nan = x64_jcc_short(&t->x, X64_P);
     t1_move_xmm(t, cold->a, cold->b);
-    x64_patch_rel32(&t->x, first_is_nan, x64_offset(&t->x));
+    x64_patch_rel8(&t->x, first_is_nan, x64_offset(&t->x));
     put_compare(t, UCOMIS, cold->d, cold->a, x64_reg_operand(cold->a));
     x64_patch_rel32(&t->x, x64_jcc(&t->x, X64_NP), cold->back);
     put_canonical_nan(t, cold->a, cold->d);
@@ -409,13 +409,13 @@ static void cold_saturate(struct t1 *t, const struct t1_cold *cold)
 {
     struct x64 *x = &t->x;
     put_compare(t, UCOMIS, cold->d, cold->b, x64_reg_operand(cold->b));
-    uint32_t is_nan = x64_jcc(x, X64_P);
+    uint32_t is_nan = x64_jcc_short(x, X64_P);
     put2_rr(t, 0x50 | packed(cold->d), cold->a, cold->b); /* movmsk */
     x64_rr(x, 0xf6 | X64_BYTE_RM, 0, cold->a);
     x64_u8(x, 1);
     x64_mov_ri(x, cold->a, cold->c ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
     x64_patch_rel32(x, x64_jcc(x, X64_NE), cold->back);
-    x64_patch_rel32(x, is_nan, x64_offset(x));
+    x64_patch_rel8(x, is_nan, x64_offset(x));
     x64_mov_ri(x, cold->a, cold->c ? INT64_MAX : INT32_MAX);
     jump_back(t, cold);
 }
@@ -483,9 +483,9 @@ static void cold_from_large(struct t1 *t, const struct t1_cold *cold)
     struct x64 *x = &t->x;
     x64_mov_rr(x, cold->c, cold->b);
     x64_shift_i(x, X64_SHR, X64_W, cold->c, 1);
-    uint32_t is_even = x64_jcc(x, X64_AE);
+    uint32_t is_even = x64_jcc_short(x, X64_AE);
     x64_alu_ri(x, X64_OR, X64_W, cold->c, 1);
-    x64_patch_rel32(x, is_even, x64_offset(x));
+    x64_patch_rel8(x, is_even, x64_offset(x));
     put_from_integer(t, X64_W, cold->d, cold->a, x64_reg_operand(cold->c));
     put3_rr(t, 0x58 | scalar(cold->d), cold->a, cold->a, cold->a);
     jump_back(t, cold);

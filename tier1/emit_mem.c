@@ -184,10 +184,10 @@ void t1_emit_store_conditional(struct t1 *t, ir_ref ref, const struct t1_node *n
     x64_load(&t->x, X64_RAX, T1_VCPU(reservation_value));
     x64_rm(&t->x, 0x3b | X64_W, address, T1_VCPU(reservation_address));
     x64_store_i(&t->x, T1_VCPU(reservation_address), 64, -1);
-    uint32_t failed = x64_jcc(&t->x, X64_NE);
+    uint32_t failed = x64_jcc_short(&t->x, X64_NE);
     note_fault(t, memop);
     x64_rm(&t->x, 0xb1 | X64_0F | X64_LOCK | w, value, guest_at(address, 0));
-    x64_patch_rel32(&t->x, failed, x64_offset(&t->x));
+    x64_patch_rel8(&t->x, failed, x64_offset(&t->x));
     unsigned reg = home == X64_NO_REG ? X64_RAX : home;
     t1_bind_gpr(t, ref, reg);
     x64_setcc(&t->x, X64_NE, reg);
@@ -267,8 +267,7 @@ static void emit_amo_loop(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
     note_fault(t, memop);
     x64_rm(&t->x, 0xb1 | X64_0F | X64_LOCK | w, work, mem);
-    uint32_t retry = x64_jcc(&t->x, X64_NE);
-    x64_patch_rel32(&t->x, retry, again);
+    x64_patch_rel8(&t->x, x64_jcc_short(&t->x, X64_NE), again);
     bind_sign_extended(t, ref, memop, home, X64_RAX);
 }
 

@@ -1,7 +1,7 @@
 /* Tier 1: x86-64 code for one block in one pass (emit.h tells how).
  *
- * compile() plans the block, emits its nodes and then its cold parts at the end of code memory,
- * gives back what was not needed, and links and publishes the result. The arrays are kept from
+ * compile() plans the block, emits its nodes at the end of code memory, gives back what was not
+ * needed, emits the cold parts among the rare code, and links and publishes the result. The arrays are kept from
  * block to block, so that a compile allocates nothing but what stays with the code. */
 #include "tier1/tier1.h"
 
@@ -135,13 +135,23 @@ static void emit_nodes(struct t1 *t)
     }
 }
 
+/* Each where there is room for it; offsets go on counting from the block's start. */
 static void emit_colds(struct t1 *t)
 {
+    struct code_memory *memory = t->cache->memory;
     for (uint32_t i = 0; i < t->cold_count; i++) {
-        if (!x64_room(&t->x, MAX_COLD_BYTES))
+        struct t1_cold *cold = &t->colds[i];
+        uint8_t *place = code_alloc_rare(memory, MAX_COLD_BYTES);
+        if (!place) {
+            t->is_full = true;
             return;
-        x64_patch_rel32(&t->x, t->colds[i].site, x64_offset(&t->x));
-        t->colds[i].emit(t, &t->colds[i]);
+        }
+        t->x.out = code_w(memory, place);
+        cold->begin = x64_offset(&t->x);
+        x64_patch_rel32(&t->x, cold->site, cold->begin);
+        cold->emit(t, cold);
+        cold->end = x64_offset(&t->x);
+        code_trim_rare(memory, x64_here(&t->x));
     }
 }
 
@@ -156,18 +166,30 @@ static void emit_block(struct t1 *t)
         return;
     t1_emit_prologue(t);
     emit_nodes(t);
-    if (!t->x.failed && !t->is_full && !t->trouble)
-        emit_colds(t);
+}
+
+static bool has_failed(const struct t1 *t)
+{
+    return t->trouble || t->x.failed || t->is_full;
 }
 
 /* ---- result ---- */
 
-static struct tb_code *install(struct t1 *t, const uint8_t *start)
+static uint16_t bytes_of_colds(const struct t1 *t)
+{
+    uint32_t size_bytes = 0;
+    for (uint32_t i = 0; i < t->cold_count; i++)
+        size_bytes += t->colds[i].end - t->colds[i].begin;
+    return size_bytes < UINT16_MAX ? (uint16_t)size_bytes : UINT16_MAX;
+}
+
+static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
 {
     struct tb_cache *cache = t->cache;
     struct tb_code *code = tb_code_new(cache, t->tb, TB_TIER_1);
     code->start = start;
-    code->size_bytes = x64_offset(&t->x);
+    code->size_bytes = size_bytes;
+    code->rare_bytes = bytes_of_colds(t);
     code->guest_length = t->block->guest_length;
     code->fault_count = (uint16_t)t->fault_count;
     if (t->fault_count) {
@@ -194,35 +216,27 @@ static void dump_bytes(FILE *out, const struct t1 *t, uint32_t from, uint32_t to
 }
 
 /* One line per IR instruction with the bytes that it gave below; the cold parts last. */
-static void dump(FILE *out, const struct t1 *t, const uint8_t *start)
+static void dump(FILE *out, const struct t1 *t, const uint8_t *start, uint32_t size_bytes)
 {
     const struct ir_block *block = t->block;
-    uint32_t size_bytes = x64_offset(&t->x);
-    uint32_t cold = t->cold_count ? t->colds[0].site : size_bytes;
-    for (uint32_t i = 0; i < t->cold_count; i++) {
-        int32_t distance;
-        memcpy(&distance, t->x.start + t->colds[i].site - 4, 4);
-        uint32_t place = t->colds[i].site + (uint32_t)distance;
-        if (i == 0 || place < cold)
-            cold = place;
-    }
     fprintf(out, "guest 0x%" PRIx64 ": %" PRIu32 " bytes at %p\n", block->guest_pc, size_bytes,
             (const void *)start);
     ir_ref next = t->first;
-    dump_bytes(out, t, 0, next != IR_NONE ? t->offsets[next] : cold);
+    dump_bytes(out, t, 0, next != IR_NONE ? t->offsets[next] : size_bytes);
     for (uint32_t i = 0; i < block->length; i++) {
         bool is_emitted = i == next;
-        uint32_t from = next != IR_NONE ? t->offsets[next] : cold;
+        uint32_t from = next != IR_NONE ? t->offsets[next] : size_bytes;
         if (is_emitted)
             next = t->nodes[next].follow;
         fprintf(out, "%6" PRIx32 "  ", from);
         ir_print_insn(out, block, (ir_ref)i);
         if (is_emitted)
-            dump_bytes(out, t, from, next != IR_NONE ? t->offsets[next] : cold);
+            dump_bytes(out, t, from, next != IR_NONE ? t->offsets[next] : size_bytes);
     }
-    if (cold < size_bytes)
-        fprintf(out, "%6" PRIx32 "  cold\n", cold);
-    dump_bytes(out, t, cold, size_bytes);
+    for (uint32_t i = 0; i < t->cold_count; i++) {
+        fprintf(out, "%6" PRIx32 "  cold\n", t->colds[i].begin);
+        dump_bytes(out, t, t->colds[i].begin, t->colds[i].end);
+    }
 }
 
 /* ---- the tier ---- */
@@ -241,17 +255,20 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
     if (!start)
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     emit_block(t);
-    if (t->trouble || t->x.failed || t->is_full) {
+    uint32_t size_bytes = x64_offset(&t->x);
+    code_trim(t->cache->memory, x64_here(&t->x));
+    if (!has_failed(t))
+        emit_colds(t);
+    if (has_failed(t)) {
         code_trim(t->cache->memory, start);
         if (t->trouble)
             return error_set(err, STATUS_REJECTED, "tier 1 cannot compile the block at 0x%" PRIx64
                              ": %s", job->block->guest_pc, t->trouble);
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
-    code_trim(t->cache->memory, x64_here(&t->x));
-    struct tb_code *code = install(t, start);
+    struct tb_code *code = install(t, start, size_bytes);
     if (job->dump.x64)
-        dump(job->dump.x64, t, start);
+        dump(job->dump.x64, t, start, size_bytes);
     tb_publish(t->cache, code, start);
     return STATUS_OK;
 }

@@ -176,6 +176,13 @@ void x64_patch_rel32(struct x64 *x, uint32_t after_rel32, uint32_t destination)
     memcpy(x->start + after_rel32 - 4, &distance, 4);
 }
 
+void x64_patch_rel8(struct x64 *x, uint32_t after_rel8, uint32_t destination)
+{
+    int32_t distance = (int32_t)(destination - after_rel8);
+    CHECK(distance == (int8_t)distance, "a short jump goes too far");
+    x->start[after_rel8 - 1] = (uint8_t)distance;
+}
+
 void x64_nop(struct x64 *x, unsigned size_bytes)
 {
     static const uint8_t nops[9][8] = {
@@ -330,6 +337,13 @@ uint32_t x64_jcc(struct x64 *x, enum x64_cc cc)
     x64_u8(x, 0x0f);
     x64_u8(x, 0x80 | (unsigned)cc);
     x64_u32(x, 0);
+    return x64_offset(x);
+}
+
+uint32_t x64_jcc_short(struct x64 *x, enum x64_cc cc)
+{
+    x64_u8(x, 0x70 | (unsigned)cc);
+    x64_u8(x, 0);
     return x64_offset(x);
 }
 

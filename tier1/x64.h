@@ -100,8 +100,9 @@ static inline uint8_t *x64_here(const struct x64 *x)
 {
     return x->out + x->x_minus_w;
 }
-/* Points the rel32 that ends at offset `after_rel32` to offset `destination`. */
+/* Points the rel32 that ends at offset `after_rel32` to offset `destination`; the same for a rel8. */
 void x64_patch_rel32(struct x64 *x, uint32_t after_rel32, uint32_t destination);
+void x64_patch_rel8(struct x64 *x, uint32_t after_rel8, uint32_t destination);
 void x64_nop(struct x64 *x, unsigned size_bytes);
 
 /* Up to eight bytes, the first lowest; the space beyond is ours in any case. */
@@ -161,6 +162,8 @@ void x64_cmov(struct x64 *x, enum x64_cc cc, unsigned w, unsigned reg, struct x6
 /* Each gives the offset one past its rel32, for x64_patch_rel32. */
 uint32_t x64_jcc(struct x64 *x, enum x64_cc cc);
 uint32_t x64_jmp(struct x64 *x);
+/* To a place less than 128 bytes away: gives the offset one past its rel8, for x64_patch_rel8. */
+uint32_t x64_jcc_short(struct x64 *x, enum x64_cc cc);
 void x64_jcc_to(struct x64 *x, enum x64_cc cc, const void *x_address);
 void x64_jmp_mem(struct x64 *x, struct x64_mem mem);
 void x64_call_mem(struct x64 *x, struct x64_mem mem);

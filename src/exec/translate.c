@@ -357,7 +357,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     struct tier_stats *stats = &exec->stats[level];
     stats->compiled++;
     stats->guest_insns += block->guest_length;
-    stats->code_bytes += tb_code_of(tb, level)->size_bytes;
+    const struct tb_code *code = tb_code_of(tb, level);
+    stats->code_bytes += code->size_bytes + code->rare_bytes;
     if (exec->config.is_counting)
         stats->compile_time_ns += exec_time_ns() - start_ns;
     sampler_translated(exec);

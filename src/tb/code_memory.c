@@ -1,7 +1,8 @@
 /* Code memory: one memfd seen through two views (see code_memory.h).
  *
  * The code part is filled from both ends: translated code grows upwards, the 16-byte stubs of TB
- * records downwards, so that a stub can be made while a block is being emitted. */
+ * records downwards, so that a stub can be made while a block is being emitted. Among the stubs lie
+ * chunks of rare code, which are filled upwards. */
 #include "src/tb/code_memory.h"
 
 #include "src/base/bits.h"
@@ -19,6 +20,8 @@ enum {
     HOST_PAGE = 4096,
     PART_MINIMUM = 1024 * 1024,
     SMALL_PAGE_RECORDS = 256 * 1024,
+    RARE_CHUNK_BYTES = 4096,
+    RARE_CHUNK_SHARE = 16, /* of the code part, at most */
     FIRST_OWN_DESCRIPTOR = 1000
 };
 
@@ -169,13 +172,45 @@ void code_trim(struct code_memory *memory, const uint8_t *end)
     note_peak(memory);
 }
 
-uint8_t *code_alloc_stub(struct code_memory *memory)
+static uint8_t *alloc_from_end(struct code_memory *memory, size_t size_bytes)
 {
-    if (memory->code_used + memory->stub_used + CODE_STUB_BYTES > memory->code_limit)
+    if (memory->code_used + memory->stub_used + size_bytes > memory->code_limit)
         return NULL;
-    memory->stub_used += CODE_STUB_BYTES;
+    memory->stub_used += size_bytes;
     note_peak(memory);
     return memory->x_base + memory->code_limit - memory->stub_used;
+}
+
+uint8_t *code_alloc_stub(struct code_memory *memory)
+{
+    return alloc_from_end(memory, CODE_STUB_BYTES);
+}
+
+static size_t rare_chunk_bytes(const struct code_memory *memory, size_t size_bytes)
+{
+    size_t share = memory->code_limit / RARE_CHUNK_SHARE;
+    size_t chunk = share < RARE_CHUNK_BYTES ? share : RARE_CHUNK_BYTES;
+    return bits_align_up(chunk < size_bytes ? size_bytes : chunk, CODE_STUB_BYTES);
+}
+
+uint8_t *code_alloc_rare(struct code_memory *memory, size_t size_bytes)
+{
+    if ((size_t)(memory->rare_end - memory->rare_next) < size_bytes) {
+        size_t chunk_bytes = rare_chunk_bytes(memory, size_bytes);
+        uint8_t *chunk = alloc_from_end(memory, chunk_bytes);
+        if (!chunk)
+            return NULL;
+        memory->rare_next = chunk;
+        memory->rare_end = chunk + chunk_bytes;
+    }
+    return memory->rare_next;
+}
+
+void code_trim_rare(struct code_memory *memory, const uint8_t *end)
+{
+    CHECK(memory->rare_next <= end && end <= memory->rare_end,
+          "code_trim_rare beyond the allocation");
+    memory->rare_next += end - memory->rare_next;
 }
 
 void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment)
@@ -206,6 +241,8 @@ void code_memory_reset(struct code_memory *memory)
     note_peak(memory);
     memory->code_used = 0;
     memory->stub_used = 0;
+    memory->rare_next = NULL;
+    memory->rare_end = NULL;
     memory->data_used = 0;
     memory->record_used = 0;
 }

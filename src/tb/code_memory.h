@@ -24,7 +24,9 @@ struct code_memory {
     size_t data_limit;    /* constant, bytes */
     size_t record_limit;  /* constant, bytes */
     size_t code_used;     /* bytes */
-    size_t stub_used;     /* bytes, from the end of the code part */
+    size_t stub_used;     /* bytes of stubs and rare code, from the end of the code part */
+    uint8_t *rare_next;   /* X addresses in the latest chunk of rare code */
+    uint8_t *rare_end;
     size_t data_used;     /* bytes */
     size_t record_used;   /* bytes */
     size_t code_peak;     /* most bytes ever in use, kept across flushes */
@@ -55,6 +57,12 @@ void code_trim(struct code_memory *memory, const uint8_t *end);
  * code_alloc. */
 enum { CODE_STUB_BYTES = 16 };
 uint8_t *code_alloc_stub(struct code_memory *memory);
+/* X address of at most size_bytes for code that runs rarely, away from that of code_alloc, so that
+ * code that runs often is dense; always above it. NULL when full. What is used of it must be told to
+ * code_trim_rare before the next is taken. */
+uint8_t *code_alloc_rare(struct code_memory *memory, size_t size_bytes);
+/* end: X address one past what is used. */
+void code_trim_rare(struct code_memory *memory, const uint8_t *end);
 /* X address of zeroed near data, readable and writable, or NULL when full. */
 void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment);
 /* Where records begin; record_alloc gives them from there on without gaps, zeroed; NULL when full. */

@@ -65,6 +65,8 @@ struct tb_code {
     uint8_t tier;            /* enum tb_tier */
     _Atomic bool is_dropped; /* written under the lock, read by anyone */
     bool is_on_page;         /* next_on_page is in use */
+    uint16_t rare_bytes;     /* tier 1: of its parts away from start (code_alloc_rare), which access
+                                no guest memory; at most */
     /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */
     bool (*fault_pc)(const struct tb_code *code, const void *x_address, uint64_t *ret_pc);
     const void *(*fault_landing)(const struct tb_code *code, const void *x_address);

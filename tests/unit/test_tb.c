@@ -83,6 +83,31 @@ START_TEST(code_memory_is_bounded)
 }
 END_TEST
 
+START_TEST(rare_code_lies_above_the_rest)
+{
+    struct code_memory *memory;
+    ck_assert_int_eq(code_memory_create(CODE_MEMORY_MINIMUM, &memory, NULL), STATUS_OK);
+    for (unsigned round = 0; round < 2; round++) {
+        uint8_t *rare = code_alloc_rare(memory, 100);
+        code_trim_rare(memory, rare + 60);
+        uint8_t *code = code_alloc(memory, CODE_MEMORY_MINIMUM / 2, 16);
+        ck_assert(code < rare);
+        ck_assert_ptr_eq(code_alloc_rare(memory, 100), rare + 60);
+        uint8_t *stub = code_alloc_stub(memory);
+        ck_assert(stub < rare);
+        unsigned pieces = 0;
+        for (uint8_t *next; (next = code_alloc_rare(memory, 100)); pieces++) {
+            ck_assert(next >= code + CODE_MEMORY_MINIMUM / 2);
+            ck_assert(next + 100 <= stub || next > rare);
+            code_trim_rare(memory, next + 100);
+        }
+        ck_assert_uint_ge(pieces, (CODE_MEMORY_MINIMUM / 2 - 1024) / 128);
+        code_memory_reset(memory);
+    }
+    code_memory_destroy(&memory);
+}
+END_TEST
+
 START_TEST(stub_leaves_to_the_loop)
 {
     struct tb *tb = tb_reference(cache, 0x1000, 0);
@@ -218,6 +243,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, no_mapping_is_writable_and_executable);
     tcase_add_test(tcase, code_memory_is_bounded);
+    tcase_add_test(tcase, rare_code_lies_above_the_rest);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
     tcase_add_test(tcase, links_follow_publication);
     tcase_add_test(tcase, drops_are_remembered);
