@@ -42,10 +42,10 @@ struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value)
 {
     const struct t1_value *v = &t->values[value];
     if (v->spill != T1_NO_SPILL)
-        return x64_at(TB_HOST_VCPU, (int32_t)offsetof(struct vcpu, spill) + 8 * v->spill);
+        return t1_vcpu_at(offsetof(struct vcpu, spill) + 8 * v->spill);
     uint64_t in_memory = v->homes & ~t->pinned;
     if (in_memory)
-        return x64_at(TB_HOST_VCPU, 8 * __builtin_ctzll(in_memory));
+        return t1_reg_memory((unsigned)__builtin_ctzll(in_memory));
     return x64_at(X64_NO_REG, 0);
 }
 
@@ -444,7 +444,7 @@ void t1_take_gpr(struct t1 *t, unsigned reg)
 static void read_private(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned guest = (unsigned)node->imm, host = t->host_of[guest];
-    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
+    struct x64_mem mem = t1_reg_memory(guest);
     if (t->arch[guest] != IR_NONE)
         t1_clean(t, t->arch[guest]);
     if (t1_is_float(t, ref)) {
@@ -605,13 +605,13 @@ static void set_memory_float(struct t1 *t, unsigned guest, ir_ref value)
     t1_clean(t, value);
     unsigned xmm = t1_use_xmm(t, value);
     vacate_memory(t, guest);
-    t1_store_xmm(t, x64_at(TB_HOST_VCPU, (int32_t)(8 * guest)), xmm, true);
+    t1_store_xmm(t, t1_reg_memory(guest), xmm, true);
     copy_to_host(t, guest, xmm, true);
 }
 
 static void set_memory(struct t1 *t, unsigned guest, ir_ref value)
 {
-    struct x64_mem mem = x64_at(TB_HOST_VCPU, (int32_t)(8 * guest));
+    struct x64_mem mem = t1_reg_memory(guest);
     if (t->host_of[guest] == X64_NO_REG && t1_is_immediate(t, value) &&
         fits_immediate(t1_imm(t, value), 64)) {
         vacate_memory(t, guest);
@@ -629,9 +629,10 @@ static void set_boxed(struct t1 *t, unsigned guest, ir_ref value)
     t1_clean(t, value);
     unsigned xmm = t1_use_xmm(t, value);
     vacate_memory(t, guest);
-    int32_t disp = (int32_t)(8 * guest);
-    t1_store_xmm(t, x64_at(TB_HOST_VCPU, disp), xmm, false);
-    x64_store_i(&t->x, x64_at(TB_HOST_VCPU, disp + 4), 32, -1);
+    struct x64_mem mem = t1_reg_memory(guest);
+    t1_store_xmm(t, mem, xmm, false);
+    mem.disp += 4;
+    x64_store_i(&t->x, mem, 32, -1);
 }
 
 static __attribute__((noinline)) void set_slowly(struct t1 *t, unsigned guest, ir_ref value)
@@ -669,7 +670,7 @@ void t1_set_guest(struct t1 *t, unsigned guest, ir_ref value)
             return;
         }
         drop_arch(t, guest);
-        x64_r12(&t->x, 0x89 | X64_W, t->values[value].gpr, (int32_t)(8 * guest));
+        x64_r12(&t->x, 0x89 | X64_W, t->values[value].gpr, t1_reg_memory(guest).disp);
         note_arch(t, guest, value);
     }
 }

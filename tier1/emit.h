@@ -148,7 +148,16 @@ typedef void t1_emit_fn(struct t1 *t, ir_ref ref, const struct t1_node *node);
 #include "src/ir/ir_ops.def"
 #undef IR_OP
 
-#define T1_VCPU(field) x64_at(TB_HOST_VCPU, (int32_t)offsetof(struct vcpu, field))
+/* The vcpu's field at this offset; a field by name; a guest register's memory. */
+static inline struct x64_mem t1_vcpu_at(size_t offset_bytes)
+{
+    return x64_at(TB_HOST_VCPU, (int32_t)offset_bytes - VCPU_BIAS);
+}
+#define T1_VCPU(field) t1_vcpu_at(offsetof(struct vcpu, field))
+static inline struct x64_mem t1_reg_memory(unsigned guest)
+{
+    return t1_vcpu_at(offsetof(struct vcpu, reg) + 8 * guest);
+}
 
 /* ---- plan.c ---- */
 void t1_plan_init(struct t1 *t);

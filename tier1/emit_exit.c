@@ -30,8 +30,8 @@ static void count(struct t1 *t, enum vcpu_counter counter, uint32_t amount)
 {
     if (!t->options->is_counting_stats)
         return;
-    int32_t offset = (int32_t)(offsetof(struct vcpu, counter) + 8 * counter);
-    x64_alu_mi(&t->x, X64_ADD, X64_W, x64_at(TB_HOST_VCPU, offset), (int32_t)amount);
+    size_t offset = offsetof(struct vcpu, counter) + 8 * counter;
+    x64_alu_mi(&t->x, X64_ADD, X64_W, t1_vcpu_at(offset), (int32_t)amount);
 }
 
 /* ---- entry ---- */
@@ -41,10 +41,10 @@ static void store_pinned(struct t1 *t)
 {
 #define STORE_PINNED(position, guest, host)                                                        \
     if (!t->options->is_pinning)                                                                   \
-        x64_store(&t->x, x64_at(TB_HOST_VCPU, 8 * (guest)), host);
+        x64_store(&t->x, t1_reg_memory(guest), host);
 #define STORE_FLOAT(position, guest, host)                                                         \
     if (!t->options->is_pinning_float)                                                             \
-        t1_store_xmm(t, x64_at(TB_HOST_VCPU, 8 * (guest)), host, true);
+        t1_store_xmm(t, t1_reg_memory(guest), host, true);
     TB_PINNED(STORE_PINNED)
     TB_PINNED_FLOAT(STORE_FLOAT)
 #undef STORE_FLOAT
@@ -96,7 +96,7 @@ static bool is_backward(const struct t1 *t, uint64_t pc)
 static void compare_pending(struct t1 *t)
 {
     _Static_assert(offsetof(struct vcpu, is_sampled) == offsetof(struct vcpu, pending) + 4, "a word");
-    x64_r12(&t->x, 0x83 | X64_W, X64_CMP, offsetof(struct vcpu, pending));
+    x64_r12(&t->x, 0x83 | X64_W, X64_CMP, T1_VCPU(pending).disp);
     x64_u8(&t->x, 0);
 }
 
@@ -194,7 +194,7 @@ static uint32_t put_inline_cache(struct t1 *t, unsigned pc, bool is_last)
 static uint32_t put_jump_cache(struct t1 *t, unsigned pc)
 {
     _Static_assert(sizeof(struct jump_cache_entry) == 16, "an entry is (pc & mask) * 8 bytes away");
-    int32_t base = (int32_t)offsetof(struct vcpu, jump_cache);
+    int32_t base = T1_VCPU(jump_cache).disp;
     x64_rr(&t->x, 0x8b, X64_RAX, pc);
     x64_alu_ri(&t->x, X64_AND, 0, X64_RAX, (JUMP_CACHE_SIZE - 1) << 1);
     x64_lea(&t->x, X64_W, X64_RAX, (struct x64_mem){TB_HOST_VCPU, X64_RAX, 3, base});

@@ -8,7 +8,7 @@
 
 static struct x64_mem argument(unsigned k)
 {
-    return x64_at(TB_HOST_VCPU, (int32_t)(offsetof(struct vcpu, helper_arg) + 8 * k));
+    return t1_vcpu_at(offsetof(struct vcpu, helper_arg) + 8 * k);
 }
 
 static void store_constant(struct t1 *t, struct x64_mem mem, uint64_t value)

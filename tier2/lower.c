@@ -158,14 +158,19 @@ LLVMValueRef lower_at(struct lowering *lower, LLVMValueRef base, uint64_t offset
     return LLVMBuildGEP2(lower->builder, lower->type.i8, base, &index, 1, "");
 }
 
+LLVMValueRef lower_vcpu_at(struct lowering *lower, uint64_t offset_bytes)
+{
+    return lower_at(lower, lower->vcpu, offset_bytes - VCPU_BIAS);
+}
+
 LLVMValueRef lower_load_vcpu(struct lowering *lower, LLVMTypeRef type, size_t offset_bytes)
 {
-    return LLVMBuildLoad2(lower->builder, type, lower_at(lower, lower->vcpu, offset_bytes), "");
+    return LLVMBuildLoad2(lower->builder, type, lower_vcpu_at(lower, offset_bytes), "");
 }
 
 void lower_store_vcpu(struct lowering *lower, LLVMValueRef value, size_t offset_bytes)
 {
-    LLVMBuildStore(lower->builder, value, lower_at(lower, lower->vcpu, offset_bytes));
+    LLVMBuildStore(lower->builder, value, lower_vcpu_at(lower, offset_bytes));
 }
 
 LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, LLVMValueRef a,
@@ -173,7 +178,7 @@ LLVMValueRef lower_helper(struct lowering *lower, enum vcpu_helper_index index, 
 {
     size_t offset = offsetof(struct vcpu, helper) + index * sizeof(vcpu_helper *);
     LLVMValueRef helper = lower_load_vcpu(lower, lower->type.ptr, offset);
-    LLVMValueRef args[] = {lower->vcpu, a, b, c, lower_const64(lower, desc)};
+    LLVMValueRef args[] = {lower_vcpu_at(lower, 0), a, b, c, lower_const64(lower, desc)};
     return LLVMBuildCall2(lower->builder, lower->type.helper, helper, args, ARRAY_LENGTH(args), "");
 }
 
@@ -202,7 +207,7 @@ LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVM
     LLVMTypeRef result = LLVMStructTypeInContext(lower->context, results, ARRAY_LENGTH(results), 0);
     LLVMTypeRef type = LLVMFunctionType(result, operands, ARRAY_LENGTH(operands), 0);
     snprintf(text, sizeof text, "call *%zu($6)",
-             offsetof(struct vcpu, region_libcall) + libcall * sizeof(void *));
+             offsetof(struct vcpu, region_libcall) + libcall * sizeof(void *) - VCPU_BIAS);
     LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraints, strlen(constraints),
                                          1, 0, LLVMInlineAsmDialectATT, 0);
     LLVMValueRef args[] = {a, b, c, lower->vcpu, lower->memory};
@@ -373,7 +378,7 @@ static void add_function(struct lowering *lower)
     add_attribute(lower, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
     add_attribute(lower, LLVMAttributeFunctionIndex, "noredzone", 0); /* lower_libcall pushes */
     add_attribute(lower, 1, "noalias", 0);
-    add_attribute(lower, 1, "dereferenceable", sizeof(struct vcpu));
+    add_attribute(lower, 1, "dereferenceable", sizeof(struct vcpu) - VCPU_BIAS);
     add_attribute(lower, 2, "noalias", 0);
     /* No calls of memcpy and its kind: an object must not refer to anything outside. */
     LLVMAddAttributeAtIndex(lower->function, LLVMAttributeFunctionIndex,

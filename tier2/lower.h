@@ -157,6 +157,8 @@ void lower_asm_on(struct lowering *lower, const char *text, const char *constrai
 
 /* ---- the vcpu and its services ---- */
 LLVMValueRef lower_at(struct lowering *lower, LLVMValueRef base, uint64_t offset_bytes);
+/* The place of a vcpu field; its value; its new value. */
+LLVMValueRef lower_vcpu_at(struct lowering *lower, uint64_t offset_bytes);
 LLVMValueRef lower_load_vcpu(struct lowering *lower, LLVMTypeRef type, size_t offset_bytes);
 void lower_store_vcpu(struct lowering *lower, LLVMValueRef value, size_t offset_bytes);
 /* Calls vcpu->helper[index]; the arguments are i64. */

@@ -726,7 +726,7 @@ static void try_jump_cache(struct lowering *lower, LLVMValueRef pc)
     offset = LLVMBuildShl(builder, offset, lower_const64(lower, 3), "");
     LLVMValueRef line = LLVMBuildGEP2(
         builder, lower->type.i8,
-        lower_at(lower, lower->vcpu, offsetof(struct vcpu, jump_cache)), &offset, 1, "");
+        lower_vcpu_at(lower, offsetof(struct vcpu, jump_cache)), &offset, 1, "");
     LLVMValueRef line_pc = LLVMBuildLoad2(builder, lower->type.i64, line, "");
     LLVMBasicBlockRef hit = lower_new_block(lower, "hit");
     LLVMBasicBlockRef miss = lower_new_block(lower, "miss");

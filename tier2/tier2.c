@@ -129,7 +129,7 @@ enum { ENTRY_CODE_BYTES = 32 };
 static void emit_entry(const struct tier_job *job, uint8_t *x, uint64_t pc, const uint8_t *function)
 {
     uint8_t *out = code_w(job->cache->memory, x);
-    uint32_t field = offsetof(struct vcpu, region_entry);
+    uint32_t field = offsetof(struct vcpu, region_entry) - VCPU_BIAS;
     size_t length = 8;
     memcpy(out, "\x0f\x1f\x44\x00\x00\x0f\x1f\x00", 8);
     if (pc <= INT32_MAX) {

@@ -59,7 +59,7 @@ static void leave_generated(struct vcpu *vcpu, ucontext_t *context)
     greg_t *registers = context->uc_mcontext.gregs;
     vcpu->mxcsr = context->uc_mcontext.fpregs->mxcsr;
     vcpu->exit_reason = VCPU_EXIT_FAULT;
-    registers[REG_R12] = (greg_t)(uintptr_t)vcpu;
+    registers[REG_R12] = (greg_t)((uintptr_t)vcpu + VCPU_BIAS);
     registers[REG_RIP] = (greg_t)(uintptr_t)tb_fault_landing;
 }
 

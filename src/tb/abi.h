@@ -2,7 +2,7 @@
  * docs/tb-abi.md explains it; every offset that generated code knows is asserted below.
  *
  * Every TB entry, of any tier, is a preserve_none function (LLVM calling convention 21) with
- * eleven integer arguments: vcpu (R12), guest memory base (R13), then the nine pinned guest
+ * eleven integer arguments: vcpu + VCPU_BIAS bytes (R12), guest memory base (R13), then the nine pinned guest
  * registers in the order of TB_PINNED; and eight f64 arguments, the pinned f registers in the order
  * of TB_PINNED_FLOAT (XMM0-7, low halves; the high ones are arbitrary). Calls between TBs are tail
  * jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's flags and rounding mode, the
@@ -114,14 +114,14 @@ enum { VCPU_SPILL_SLOTS = 32, VCPU_TEMP_SLOTS = 1024 };
 /* One guest hart. Owner: its thread; every field is written by that thread only (generated code
  * included), save where the line says otherwise. */
 struct vcpu {
-    uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code */
-    uint64_t pc;
     _Atomic uint32_t pending;    /* bits set by any thread, cleared by the owner */
     _Atomic uint32_t is_sampled; /* set by the sampler, cleared by the owner: where is the guest? Tier 1
                                     looks at it and pending together */
+    uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code */
+    uint64_t pc;
     uint32_t exit_reason;        /* enum vcpu_exit */
-    struct tb *exit_tb;
     uint32_t exit_trap;          /* enum ir_trap */
+    struct tb *exit_tb;
     uint32_t mxcsr;              /* the guest's MXCSR while outside generated code */
     uint32_t host_mxcsr;         /* the host's while inside */
     uint32_t frm;

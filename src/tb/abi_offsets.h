@@ -29,13 +29,19 @@
     X(6, 32 /* ft0 */, 6)                                                                          \
     X(7, 40 /* fs0 */, 7)
 
-/* Offsets in struct vcpu; guest register n lies at 8 * n. */
-#define VCPU_OFFSET_PC 512
-#define VCPU_OFFSET_PENDING 520
+/* Inside generated code R12 points so many bytes into struct vcpu: what code uses most, pending and
+ * the integer registers but x31, is reached with displacements of 8 bits. */
+#define VCPU_BIAS 128
+#define IN_VCPU(offset) -VCPU_BIAS + offset(%r12)
+
+/* Offsets in struct vcpu; guest register n lies at VCPU_OFFSET_REG + 8 * n. */
+#define VCPU_OFFSET_PENDING 0
+#define VCPU_OFFSET_REG 8
+#define VCPU_OFFSET_PC 520
 #define VCPU_OFFSET_EXIT_REASON 528
 #define VCPU_OFFSET_EXIT_TB 536
-#define VCPU_OFFSET_MXCSR 548
-#define VCPU_OFFSET_HOST_MXCSR 552
+#define VCPU_OFFSET_MXCSR 544
+#define VCPU_OFFSET_HOST_MXCSR 548
 #define VCPU_OFFSET_MEMORY_BASE 560
 #define VCPU_OFFSET_HELPER_ARG 584
 #define VCPU_OFFSET_HOST_RSP 616

@@ -1,8 +1,9 @@
 /* The gate into generated code and the thunks through which it leaves (src/tb/abi.h).
  *
- * Inside generated code R12 is the vcpu, R13 the guest memory base, nine host registers and XMM0-7
- * hold guest registers, MXCSR is the guest's, and RSP is what tb_enter had after saving: 8 modulo 16. Thunks
- * are reached by jumps (the helper thunk by a call) through pointers in the vcpu. */
+ * Inside generated code R12 is the vcpu + VCPU_BIAS, R13 the guest memory base, nine host registers
+ * and XMM0-7 hold guest registers, MXCSR is the guest's, and RSP is what tb_enter had after saving:
+ * 8 modulo 16. Thunks are reached by jumps (the helper thunk by a call) through pointers in the
+ * vcpu. */
 #include "src/tb/abi_offsets.h"
 
 /* Host registers by number; the ones a C function may clobber once more by number. */
@@ -16,29 +17,31 @@
 #define HOST_14 %r14
 #define HOST_15 %r15
 
-#define STORE_PINNED(position, guest, host) movq HOST_##host, 8 * guest(%r12);
-#define LOAD_PINNED(position, guest, host) movq 8 * guest(%r12), HOST_##host;
+#define REG(guest) IN_VCPU(VCPU_OFFSET_REG + 8 * guest)
 
-#define STORE_FLOAT(position, guest, host) movsd %xmm##host, 8 * guest(%r12);
-#define LOAD_FLOAT(position, guest, host) movsd 8 * guest(%r12), %xmm##host;
+#define STORE_PINNED(position, guest, host) movq HOST_##host, REG(guest);
+#define LOAD_PINNED(position, guest, host) movq REG(guest), HOST_##host;
+
+#define STORE_FLOAT(position, guest, host) movsd %xmm##host, REG(guest);
+#define LOAD_FLOAT(position, guest, host) movsd REG(guest), %xmm##host;
 
 /* Around a C call R14 and R15 survive by themselves. */
-#define STORE_1(guest) movq %rcx, 8 * guest(%r12);
-#define STORE_2(guest) movq %rdx, 8 * guest(%r12);
-#define STORE_6(guest) movq %rsi, 8 * guest(%r12);
-#define STORE_7(guest) movq %rdi, 8 * guest(%r12);
-#define STORE_8(guest) movq %r8, 8 * guest(%r12);
-#define STORE_9(guest) movq %r9, 8 * guest(%r12);
-#define STORE_11(guest) movq %r11, 8 * guest(%r12);
+#define STORE_1(guest) movq %rcx, REG(guest);
+#define STORE_2(guest) movq %rdx, REG(guest);
+#define STORE_6(guest) movq %rsi, REG(guest);
+#define STORE_7(guest) movq %rdi, REG(guest);
+#define STORE_8(guest) movq %r8, REG(guest);
+#define STORE_9(guest) movq %r9, REG(guest);
+#define STORE_11(guest) movq %r11, REG(guest);
 #define STORE_14(guest)
 #define STORE_15(guest)
-#define LOAD_1(guest) movq 8 * guest(%r12), %rcx;
-#define LOAD_2(guest) movq 8 * guest(%r12), %rdx;
-#define LOAD_6(guest) movq 8 * guest(%r12), %rsi;
-#define LOAD_7(guest) movq 8 * guest(%r12), %rdi;
-#define LOAD_8(guest) movq 8 * guest(%r12), %r8;
-#define LOAD_9(guest) movq 8 * guest(%r12), %r9;
-#define LOAD_11(guest) movq 8 * guest(%r12), %r11;
+#define LOAD_1(guest) movq REG(guest), %rcx;
+#define LOAD_2(guest) movq REG(guest), %rdx;
+#define LOAD_6(guest) movq REG(guest), %rsi;
+#define LOAD_7(guest) movq REG(guest), %rdi;
+#define LOAD_8(guest) movq REG(guest), %r8;
+#define LOAD_9(guest) movq REG(guest), %r9;
+#define LOAD_11(guest) movq REG(guest), %r11;
 #define LOAD_14(guest)
 #define LOAD_15(guest)
 #define STORE_CLOBBERED(position, guest, host) STORE_##host(guest)
@@ -71,12 +74,12 @@ tb_enter:
     pushq %r15
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r15, 0
-    movq %rdi, %r12
+    leaq VCPU_BIAS(%rdi), %r12
     movq %rsi, %rax
-    movq %rsp, VCPU_OFFSET_HOST_RSP(%r12)
-    stmxcsr VCPU_OFFSET_HOST_MXCSR(%r12)
-    ldmxcsr VCPU_OFFSET_MXCSR(%r12)
-    movq VCPU_OFFSET_MEMORY_BASE(%r12), %r13
+    movq %rsp, IN_VCPU(VCPU_OFFSET_HOST_RSP)
+    stmxcsr IN_VCPU(VCPU_OFFSET_HOST_MXCSR)
+    ldmxcsr IN_VCPU(VCPU_OFFSET_MXCSR)
+    movq IN_VCPU(VCPU_OFFSET_MEMORY_BASE), %r13
     TB_PINNED(LOAD_PINNED)
     TB_PINNED_FLOAT(LOAD_FLOAT)
     jmpq *%rax
@@ -86,16 +89,16 @@ tb_enter:
     .hidden tb_thunk_leave_tb
     .balign 16
 tb_thunk_leave_tb:
-    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
-    movl $VCPU_EXIT_TB_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
+    movq %rax, IN_VCPU(VCPU_OFFSET_EXIT_TB)
+    movl $VCPU_EXIT_TB_VALUE, IN_VCPU(VCPU_OFFSET_EXIT_REASON)
     jmp tb_thunk_leave
 
     .globl tb_thunk_indirect
     .hidden tb_thunk_indirect
     .balign 16
 tb_thunk_indirect:
-    movq %rax, VCPU_OFFSET_EXIT_TB(%r12)
-    movl $VCPU_EXIT_INDIRECT_VALUE, VCPU_OFFSET_EXIT_REASON(%r12)
+    movq %rax, IN_VCPU(VCPU_OFFSET_EXIT_TB)
+    movl $VCPU_EXIT_INDIRECT_VALUE, IN_VCPU(VCPU_OFFSET_EXIT_REASON)
     /* fall through */
 
     .globl tb_thunk_leave
@@ -103,15 +106,15 @@ tb_thunk_indirect:
 tb_thunk_leave:
     TB_PINNED(STORE_PINNED)
     TB_PINNED_FLOAT(STORE_FLOAT)
-    stmxcsr VCPU_OFFSET_MXCSR(%r12)
+    stmxcsr IN_VCPU(VCPU_OFFSET_MXCSR)
     /* fall through */
 
 /* The SIGSEGV handler resumes here after storing the guest's registers and MXCSR. */
     .globl tb_fault_landing
     .hidden tb_fault_landing
 tb_fault_landing:
-    ldmxcsr VCPU_OFFSET_HOST_MXCSR(%r12)
-    movq VCPU_OFFSET_HOST_RSP(%r12), %rsp
+    ldmxcsr IN_VCPU(VCPU_OFFSET_HOST_MXCSR)
+    movq IN_VCPU(VCPU_OFFSET_HOST_RSP), %rsp
     popq %r15
     .cfi_adjust_cfa_offset -8
     .cfi_restore %r15
@@ -148,12 +151,12 @@ tb_fault_landing:
     TB_PINNED_FLOAT(STORE_FLOAT)
     .endif
     movl %eax, %eax
-    movq %r12, %rdi
-    movq VCPU_OFFSET_HELPER_ARG(%r12), %rsi
-    movq VCPU_OFFSET_HELPER_ARG + 8(%r12), %rdx
-    movq VCPU_OFFSET_HELPER_ARG + 16(%r12), %rcx
-    movq VCPU_OFFSET_HELPER_ARG + 24(%r12), %r8
-    callq *VCPU_OFFSET_HELPER(%r12, %rax, 8)
+    leaq -VCPU_BIAS(%r12), %rdi
+    movq IN_VCPU(VCPU_OFFSET_HELPER_ARG), %rsi
+    movq IN_VCPU(VCPU_OFFSET_HELPER_ARG + 8), %rdx
+    movq IN_VCPU(VCPU_OFFSET_HELPER_ARG + 16), %rcx
+    movq IN_VCPU(VCPU_OFFSET_HELPER_ARG + 24), %r8
+    callq *-VCPU_BIAS + VCPU_OFFSET_HELPER(%r12, %rax, 8)
     TB_PINNED(LOAD_CLOBBERED)
     .if \has_floats
     TB_PINNED_FLOAT(LOAD_FLOAT)

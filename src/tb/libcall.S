@@ -43,7 +43,7 @@ tb_libcall_\name:
     pushq %r13
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r13, 0
-    movq %rdi, %r12
+    leaq VCPU_BIAS(%rdi), %r12
     movq VCPU_OFFSET_MEMORY_BASE(%rdi), %r13
     movq %rsi, %rax
     movq %rdx, %rbx
@@ -93,8 +93,8 @@ tb_quick_\name:
 
 /* Counts a call that has been done, and its bytes. */
     .macro count number, bytes
-    incq VCPU_OFFSET_LIBCALL_COUNT + 16 * \number(%r12)
-    addq \bytes, VCPU_OFFSET_LIBCALL_COUNT + 16 * \number + 8(%r12)
+    incq IN_VCPU(VCPU_OFFSET_LIBCALL_COUNT + 16 * \number)
+    addq \bytes, IN_VCPU(VCPU_OFFSET_LIBCALL_COUNT + 16 * \number + 8)
     .endm
 
     .text

@@ -128,7 +128,7 @@ static bool emit_stub(struct tb_cache *cache, struct tb *tb)
         return false;
     uint8_t *out = code_w(cache->memory, stub);
     int32_t distance = (int32_t)((uint8_t *)tb - (stub + 7));
-    int32_t thunk = offsetof(struct vcpu, thunk_leave_tb);
+    int32_t thunk = (int32_t)offsetof(struct vcpu, thunk_leave_tb) - VCPU_BIAS;
     memcpy(out, "\x48\x8d\x05", 3);
     memcpy(out + 3, &distance, 4);
     memcpy(out + 7, "\x41\xff\xa4\x24", 4);

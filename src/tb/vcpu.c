@@ -9,9 +9,10 @@
 #include <time.h>
 #include <x86intrin.h>
 
-_Static_assert(offsetof(struct vcpu, reg) == 0, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, reg) == VCPU_OFFSET_REG, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, pc) == VCPU_OFFSET_PC, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, pending) == VCPU_OFFSET_PENDING, "vcpu offset");
+_Static_assert((int)offsetof(struct vcpu, pending) - VCPU_BIAS == INT8_MIN, "reach of 8 bits");
 _Static_assert(offsetof(struct vcpu, exit_reason) == VCPU_OFFSET_EXIT_REASON, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, exit_tb) == VCPU_OFFSET_EXIT_TB, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, mxcsr) == VCPU_OFFSET_MXCSR, "vcpu offset");

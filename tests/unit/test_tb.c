@@ -30,10 +30,10 @@ static struct tb_code *make_code(struct tb *tb, enum tb_tier tier, unsigned coun
     static const uint8_t slot[8] = {0x0f, 0x1f, 0x44, 0, 0, 0x0f, 0x1f, 0};
     uint8_t *x = code_alloc(cache->memory, 32, 16);
     uint8_t *w = code_w(cache->memory, x);
-    uint32_t offset = (uint32_t)(offsetof(struct vcpu, counter) + 8 * counter);
+    uint32_t place = (uint32_t)offsetof(struct vcpu, counter) + 8 * counter - VCPU_BIAS;
     memcpy(w, slot, 8);
     memcpy(w + 8, "\x49\xff\x84\x24", 4);
-    memcpy(w + 12, &offset, 4);
+    memcpy(w + 12, &place, 4);
     w[16] = 0xe9;
     struct tb_code *code = tb_code_new(cache, tb, tier);
     code->start = x;
