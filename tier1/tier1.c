@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* One node's code at most, calls and spills included; a cold part's. */
-enum { MAX_NODE_BYTES = 512, MAX_COLD_BYTES = 192, CODE_ALIGNMENT = TB_ENTRY_SLOT_BYTES };
+enum { MAX_NODE_BYTES = 512, MAX_COLD_BYTES = 192 };
 
 struct tier1 {
     struct tier tier;
@@ -66,15 +66,17 @@ static uint8_t *reserve(struct t1 *t)
 {
     struct code_memory *memory = t->cache->memory;
     size_t wanted = 1024 + (size_t)t->block->length * MAX_NODE_BYTES;
-    size_t taken = memory->code_used + memory->stub_used + CODE_ALIGNMENT;
+    unsigned padding = tb_entry_padding(memory->x_base + memory->code_used);
+    size_t taken = memory->code_used + memory->stub_used + padding;
     size_t stubs = (size_t)t->exits_planned * CODE_STUB_BYTES;
     if (taken + stubs + MAX_NODE_BYTES > memory->code_limit)
         return NULL;
     size_t available = memory->code_limit - taken - stubs;
     size_t size_bytes = wanted < available ? wanted : available;
-    uint8_t *start = code_alloc(memory, size_bytes, CODE_ALIGNMENT);
+    uint8_t *start = code_alloc(memory, padding + size_bytes, 1);
     if (!start)
         return NULL;
+    start += padding;
     t->x.start = code_w(memory, start);
     t->x.out = t->x.start;
     t->x.limit = t->x.start + size_bytes;

@@ -207,15 +207,17 @@ static void patch_rel32(struct tb_cache *cache, const uint8_t *site, const void 
         (int32_t)((const uint8_t *)destination - (site + 4));
 }
 
-/* Turns the entry slot (aligned, begins with a NOP or an earlier jump) into a jump. */
+/* Turns the entry slot (a NOP or an earlier jump) into a jump, by one store of the word around it. */
 static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const void *destination)
 {
-    CHECK(((uintptr_t)start & 7) == 0, "an entry slot is not aligned");
-    int32_t distance = (int32_t)((const uint8_t *)destination - (start + 5));
-    uint64_t *word = (uint64_t *)(void *)code_w(cache->memory, start);
+    CHECK(tb_entry_padding(start) == 0, "an entry slot crosses an 8-byte word");
+    unsigned place = (uintptr_t)start & 7;
+    int32_t distance = (int32_t)((const uint8_t *)destination - (start + TB_ENTRY_SLOT_BYTES));
+    uint64_t *word = (uint64_t *)(void *)code_w(cache->memory, start - place);
     uint64_t value = *word;
-    ((uint8_t *)&value)[0] = 0xe9;
-    memcpy((uint8_t *)&value + 1, &distance, 4);
+    uint8_t *slot = (uint8_t *)&value + place;
+    slot[0] = 0xe9;
+    memcpy(slot + 1, &distance, 4);
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 

@@ -47,7 +47,15 @@ struct tb_link {
 };
 _Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for each block");
 
-enum { TB_ENTRY_SLOT_BYTES = 8 }; /* of tier 1: see tb_publish */
+/* The entry slot of code: one NOP of so many bytes inside one aligned 8-byte word. No link lies in that
+ * word, so nothing in it but the slot is ever rewritten. */
+enum { TB_ENTRY_SLOT_BYTES = 5 };
+/* Bytes to skip from this X address to the next at which an entry slot can begin. */
+static inline unsigned tb_entry_padding(const void *x_address)
+{
+    unsigned place = (uintptr_t)x_address & 7;
+    return place + TB_ENTRY_SLOT_BYTES > 8 ? 8 - place : 0;
+}
 
 /* One piece of generated code. Owner: the cache's arena, until the next flush. That of tier 1, of
  * which there is much, is one cache line: it ends before fault_pc. */
@@ -224,9 +232,7 @@ void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_
              enum tb_link_kind kind);
 /* Makes `code` the current code of its TB: records it, stores `entry` (code->start for tiers 1-3;
  * for tier 0 the TB's stub, so that others come back to the loop), patches every incoming link and
- * the entry slot of the TB's other code. An entry slot is the aligned 8-byte word at code->start,
- * which begins with one NOP of at least 5 bytes; tiers 1-3 provide it, in tier 1 it is one NOP of 8
- * bytes. */
+ * the entry slot of the TB's other code, which tiers 1-3 provide at code->start. */
 void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry);
 /* Makes generated code known to tb_code_at; tb_publish does it for what it publishes. */
 void tb_record(struct tb_cache *cache, struct tb_code *code);

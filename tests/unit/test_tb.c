@@ -108,6 +108,29 @@ START_TEST(rare_code_lies_above_the_rest)
 }
 END_TEST
 
+START_TEST(an_entry_slot_is_rewritten_alone)
+{
+    for (unsigned place = 0; place < 4; place++) {
+        struct tb *tb = tb_reference(cache, 0x1000 + 4 * place, 0);
+        uint8_t *x = code_alloc(cache->memory, 16, 8), *w = code_w(cache->memory, x);
+        memset(w, 0xcc, 16);
+        struct tb_code *code = tb_code_new(cache, tb, TB_TIER_1);
+        code->start = x + place;
+        code->size_bytes = 8;
+        ck_assert_uint_eq(tb_entry_padding(code->start), 0);
+        tb_publish(cache, code, code->start);
+        tb_drop(cache, tb);
+        int32_t distance;
+        memcpy(&distance, w + place + 1, 4);
+        ck_assert_uint_eq(w[place], 0xe9);
+        ck_assert_ptr_eq(x + place + 5 + distance, tb_stub(tb));
+        for (unsigned i = 0; i < 16; i++)
+            ck_assert(i - place < 5 || w[i] == 0xcc);
+        ck_assert_uint_eq(tb_entry_padding(x + 4 + place), 4 - place);
+    }
+}
+END_TEST
+
 START_TEST(stub_leaves_to_the_loop)
 {
     struct tb *tb = tb_reference(cache, 0x1000, 0);
@@ -243,6 +266,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, no_mapping_is_writable_and_executable);
     tcase_add_test(tcase, code_memory_is_bounded);
+    tcase_add_test(tcase, an_entry_slot_is_rewritten_alone);
     tcase_add_test(tcase, rare_code_lies_above_the_rest);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
     tcase_add_test(tcase, links_follow_publication);
