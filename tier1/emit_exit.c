@@ -172,26 +172,19 @@ static void cold_poll_indirect(struct t1 *t, const struct t1_cold *cold)
     leave(t, T1_VCPU(thunk_leave));
 }
 
-/* No cache knows the pc, which is in register a. */
-static void cold_miss(struct t1 *t, const struct t1_cold *cold)
-{
-    x64_store(&t->x, T1_VCPU(pc), cold->a);
-    leave_with_tb(t, T1_VCPU(thunk_indirect));
-}
-
 /* The latest successor of this block, by its record. Gives the jump of a miss. */
-static uint32_t put_inline_cache(struct t1 *t, unsigned pc, bool is_last)
+static uint32_t put_inline_cache(struct t1 *t, unsigned pc)
 {
     x64_rip(&t->x, 0x8b | X64_W, X64_RAX, &t->tb->inline_cache, 0);
     x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, TB_OFFSET_PC));
-    uint32_t miss = is_last ? x64_jcc(&t->x, X64_NE) : x64_jcc_short(&t->x, X64_NE);
+    uint32_t miss = x64_jcc(&t->x, X64_NE);
     count(t, COUNTER_INLINE_CACHE_HITS, 1);
     x64_jmp_mem(&t->x, x64_at(X64_RAX, TB_OFFSET_ENTRY));
     return miss;
 }
 
-/* vcpu->jump_cache[jump_cache_slot(pc)]. Gives the jump of a miss. */
-static uint32_t put_jump_cache(struct t1 *t, unsigned pc)
+/* vcpu->jump_cache[jump_cache_slot(pc)]; a miss goes on behind. */
+static void put_jump_cache(struct t1 *t, unsigned pc)
 {
     _Static_assert(sizeof(struct jump_cache_entry) == 16, "an entry is (pc & mask) * 8 bytes away");
     int32_t base = T1_VCPU(jump_cache).disp;
@@ -199,26 +192,24 @@ static uint32_t put_jump_cache(struct t1 *t, unsigned pc)
     x64_alu_ri(&t->x, X64_AND, 0, X64_RAX, (JUMP_CACHE_SIZE - 1) << 1);
     x64_lea(&t->x, X64_W, X64_RAX, (struct x64_mem){TB_HOST_VCPU, X64_RAX, 3, base});
     x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, offsetof(struct jump_cache_entry, pc)));
-    uint32_t miss = x64_jcc(&t->x, X64_NE);
+    uint32_t miss = x64_jcc_short(&t->x, X64_NE);
     count(t, COUNTER_JUMP_CACHE_HITS, 1);
     x64_jmp_mem(&t->x, x64_at(X64_RAX, offsetof(struct jump_cache_entry, entry)));
-    return miss;
+    x64_patch_rel8(&t->x, miss, x64_offset(&t->x));
 }
 
-static void put_caches(struct t1 *t, unsigned pc)
+/* Where no inline cache knows the pc. */
+static void put_slower_exit(struct t1 *t, unsigned pc)
 {
-    bool has_jump_cache = t->options->is_caching_jumps && !t->tb->is_observing;
-    uint32_t miss = 0;
-    if (t->options->is_caching_inline)
-        miss = put_inline_cache(t, pc, !has_jump_cache);
-    if (has_jump_cache) {
-        if (miss)
-            x64_patch_rel8(&t->x, miss, x64_offset(&t->x));
-        miss = put_jump_cache(t, pc);
-    }
-    if (!miss)
-        miss = x64_jmp(&t->x);
-    t1_cold(t, miss, cold_miss)->a = (uint8_t)pc;
+    if (t->options->is_caching_jumps && !t->tb->is_observing)
+        put_jump_cache(t, pc);
+    x64_store(&t->x, T1_VCPU(pc), pc);
+    leave_with_tb(t, T1_VCPU(thunk_indirect));
+}
+
+static void cold_miss(struct t1 *t, const struct t1_cold *cold)
+{
+    put_slower_exit(t, cold->a);
 }
 
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -229,7 +220,10 @@ void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
     unsigned pc = t1_use_gpr(t, node->operand[0]);
     compare_pending(t);
     t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_indirect)->a = (uint8_t)pc;
-    put_caches(t, pc);
+    if (t->options->is_caching_inline)
+        t1_cold(t, put_inline_cache(t, pc), cold_miss)->a = (uint8_t)pc;
+    else
+        put_slower_exit(t, pc);
 }
 
 /* ---- traps ---- */
