@@ -522,10 +522,12 @@ static void set_pinned(struct t1 *t, unsigned guest, ir_ref value)
     if (v->gpr != X64_NO_REG)
         t->gpr_locked |= 1u << v->gpr;
     vacate_home(t, host, guest);
-    if (v->gpr == X64_NO_REG)
-        load_gpr(t, value, host);
-    else
+    if (v->gpr != X64_NO_REG)
         x64_mov_rr(&t->x, host, v->gpr);
+    else if (t1_is_const(t, value) && t1_imm(t, value) == 0)
+        x64_alu(&t->x, X64_XOR, 0, host, x64_reg_operand(host)); /* nobody needs the flags here */
+    else
+        load_gpr(t, value, host);
     if (t1_is_scratch(v->gpr))
         free_scratch(t, v->gpr);
     v->gpr = (uint8_t)host;

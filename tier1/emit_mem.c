@@ -1,7 +1,8 @@
 /* Loads, stores, atomics.
  *
- * The host address is [r13 + guest address + displacement]; R13 is always the base, so that an
- * address outside the canonical range faults in DS and not in SS. Each instruction that may fault
+ * The host address is [r13 + guest address + displacement]. RBP is never the base, so that an address
+ * outside the canonical range faults in DS and not in SS: it is R13 where there is a displacement, else
+ * the other register, which then needs none (as a base R13 has one in any case). Each instruction that may fault
  * is noted with the guest pc it stands for, and no guest register changes before it. */
 #include "tier1/emit.h"
 
@@ -29,9 +30,11 @@ static void note_fault(struct t1 *t, uint16_t memop)
     note_unclean_fault(t, memop, t1_unclean_homes(t));
 }
 
-static struct x64_mem guest_at(unsigned index, int32_t disp)
+static struct x64_mem guest_at(unsigned reg, int32_t disp)
 {
-    return (struct x64_mem){TB_HOST_MEMORY, (uint8_t)index, 0, disp};
+    if (disp == 0 && reg != X64_RBP)
+        return (struct x64_mem){(uint8_t)reg, TB_HOST_MEMORY, 0, 0};
+    return (struct x64_mem){TB_HOST_MEMORY, (uint8_t)reg, 0, disp};
 }
 
 /* The operand for guest address value + disp. */
@@ -54,24 +57,26 @@ static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
     return guest_at(temp, 0);
 }
 
-/* The access at guest_address: nearly always [r13 + index + disp], with REX and SIB and without
- * prefix, whose bytes are put together in a register. */
+/* The access at guest_address: nearly always [base + index + disp], with REX and SIB and without
+ * prefix, whose bytes are put together in a register. Without displacement the base is not R13. */
 static void put_access(struct t1 *t, unsigned spec, unsigned reg, struct x64_mem mem)
 {
     if (__builtin_expect(spec & (X64_66 | X64_BYTE_REG) || mem.index == X64_NO_INDEX, 0)) {
         x64_rm(&t->x, spec, reg, mem);
         return;
     }
-    unsigned is_short = mem.disp == (int8_t)mem.disp;
-    unsigned rex = 0x41 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2 | mem.index >> 3 << 1;
-    unsigned modrm_sib = (0x0544 + (is_short ? 0 : 0x40) + (reg & 7) * 8) | (mem.index & 7u) << 11;
+    bool has_none = mem.base != TB_HOST_MEMORY, is_short = mem.disp == (int8_t)mem.disp;
+    unsigned rex = 0x40 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2 | mem.index >> 3 << 1 |
+                   mem.base >> 3;
+    unsigned mod = has_none ? 0x04 : is_short ? 0x44 : 0x84;
+    unsigned modrm_sib = (mod + (reg & 7) * 8) | (mem.base & 7u) << 8 | (mem.index & 7u) << 11;
     unsigned opcode = spec & X64_0F ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
     unsigned opcode_bytes = spec & X64_0F ? 2 : 1;
     uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << 8 * opcode_bytes) << 8;
     memcpy(t->x.out, &bytes, 8);
     t->x.out += 3 + opcode_bytes;
     memcpy(t->x.out, &mem.disp, 4);
-    t->x.out += is_short ? 1 : 4;
+    t->x.out += has_none ? 0 : is_short ? 1 : 4;
 }
 
 /* ---- plain ---- */
