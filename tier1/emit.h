@@ -90,7 +90,8 @@ typedef void t1_cold_fn(struct t1 *t, const struct t1_cold *cold);
  * for nobody would find the fault point. Offsets count from the block's start. */
 struct t1_cold {
     t1_cold_fn *emit;
-    uint32_t site;  /* one past the rel32 that comes here */
+    uint32_t site;  /* one past the rel32 that comes here, or rel8: */
+    bool is_near;   /* by way of a jump behind the block, so that the way past is short */
     uint32_t back;  /* to return to */
     uint32_t begin, end; /* where it was put */
     uint8_t a, b, c, d; /* registers and small numbers, by emit */
@@ -289,6 +290,8 @@ struct x64_mem t1_memory_of(const struct t1 *t, ir_ref value);
 /* Notes that the jump whose rel32 ends at offset `site` goes to a cold part; the caller fills in
  * what `emit` needs. */
 struct t1_cold *t1_cold(struct t1 *t, uint32_t site, t1_cold_fn *emit);
+/* The same of a rel8, less than 90 bytes before the block's end. */
+struct t1_cold *t1_cold_near(struct t1 *t, uint32_t site, t1_cold_fn *emit);
 /* The operation by a helper; the result becomes ref's. */
 void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
                     enum vcpu_helper_index index, uint64_t desc);

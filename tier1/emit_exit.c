@@ -11,7 +11,15 @@ struct t1_cold *t1_cold(struct t1 *t, uint32_t site, t1_cold_fn *emit)
 {
     struct t1_cold *cold = &t->colds[t->cold_count++];
     cold->site = site;
+    cold->is_near = false;
     cold->emit = emit;
+    return cold;
+}
+
+struct t1_cold *t1_cold_near(struct t1 *t, uint32_t site, t1_cold_fn *emit)
+{
+    struct t1_cold *cold = t1_cold(t, site, emit);
+    cold->is_near = true;
     return cold;
 }
 
@@ -92,12 +100,28 @@ static bool is_backward(const struct t1 *t, uint64_t pc)
     return pc <= t->block->guest_pc;
 }
 
-/* With is_sampled beside it. */
-static void compare_pending(struct t1 *t)
+/* Goes to the cold part when work is pending or a sample is wanted; is_near: the block's end is. */
+static struct t1_cold *put_poll(struct t1 *t, bool is_near, t1_cold_fn *emit)
 {
     _Static_assert(offsetof(struct vcpu, is_sampled) == offsetof(struct vcpu, pending) + 4, "a word");
     x64_r12(&t->x, 0x83 | X64_W, X64_CMP, T1_VCPU(pending).disp);
     x64_u8(&t->x, 0);
+    return is_near ? t1_cold_near(t, x64_jcc_short(&t->x, X64_NE), emit)
+                   : t1_cold(t, x64_jcc(&t->x, X64_NE), emit);
+}
+
+static void cold_poll_direct(struct t1 *t, const struct t1_cold *cold)
+{
+    x64_jmp_to(&t->x, tb_stub(cold->to));
+}
+
+/* Before a link's rel32 that begins after `opcode_bytes`: prefixes without effect that move it into
+ * one word. They are cheaper than a NOP, which is an instruction of its own. */
+static void put_link_padding(struct t1 *t, unsigned opcode_bytes)
+{
+    enum { CS_PREFIX = 0x2e };
+    for (unsigned padding = padding_for_rel32(t, opcode_bytes); padding > 0; padding--)
+        x64_u8(&t->x, CS_PREFIX);
 }
 
 void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -107,11 +131,9 @@ void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
     if (!to)
         return;
     t1_clean_homes(t);
-    if (is_backward(t, node->imm)) {
-        compare_pending(t);
-        x64_jcc_to(&t->x, X64_NE, tb_stub(to));
-    }
-    x64_nop(&t->x, padding_for_rel32(t, 1));
+    if (is_backward(t, node->imm))
+        put_poll(t, true, cold_poll_direct)->to = to;
+    put_link_padding(t, 1);
     note_exit(t, x64_jmp(&t->x), to);
 }
 
@@ -124,24 +146,11 @@ static void cold_poll_if(struct t1 *t, const struct t1_cold *cold)
     x64_patch_rel32(&t->x, x64_jmp(&t->x), cold->back);
 }
 
-/* Compare and jcc stay together (they fuse); padding goes before both. */
-static uint32_t put_compare_and_jcc(struct t1 *t, const struct t1_compare *compare)
+/* Nothing but an exit_direct follows: exits of one branch, the end of most blocks. */
+static bool is_before_last(const struct t1 *t, const struct t1_node *node)
 {
-    uint8_t *start = t->x.out;
-    t1_emit_compare(t, compare);
-    unsigned padding = padding_for_rel32(t, 2);
-    if (padding) {
-        size_t size_bytes = (size_t)(t->x.out - start);
-        memmove(start + padding, start, size_bytes);
-        uint8_t *end = t->x.out;
-        uint8_t saved[8];
-        memcpy(saved, start + padding, 8); /* x64_nop writes eight bytes */
-        t->x.out = start;
-        x64_nop(&t->x, padding);
-        memcpy(start + padding, saved, 8);
-        t->x.out = end + padding;
-    }
-    return x64_jcc(&t->x, (enum x64_cc)compare->cc);
+    const struct t1_node *next = &t->nodes[node->follow];
+    return node->follow != IR_NONE && next->op == IR_exit_direct && next->follow == IR_NONE;
 }
 
 void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -153,13 +162,14 @@ void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_clean_homes(t);
     struct t1_compare compare = t1_condition(t, node, 0);
     if (is_backward(t, node->imm)) {
-        compare_pending(t);
-        struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_if);
+        struct t1_cold *cold = put_poll(t, is_before_last(t, node), cold_poll_if);
         cold->back = x64_offset(&t->x);
         cold->compare = compare;
         cold->to = to;
     }
-    note_exit(t, put_compare_and_jcc(t, &compare), to);
+    t1_emit_compare(t, &compare);
+    put_link_padding(t, 2);
+    note_exit(t, x64_jcc(&t->x, (enum x64_cc)compare.cc), to);
 }
 
 /* ---- indirect exits ---- */
@@ -218,8 +228,7 @@ void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
     t1_clean_homes(t);
     t1_take_gpr(t, X64_RAX);
     unsigned pc = t1_use_gpr(t, node->operand[0]);
-    compare_pending(t);
-    t1_cold(t, x64_jcc(&t->x, X64_NE), cold_poll_indirect)->a = (uint8_t)pc;
+    put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc;
     if (t->options->is_caching_inline)
         t1_cold(t, put_inline_cache(t, pc), cold_miss)->a = (uint8_t)pc;
     else

@@ -137,6 +137,18 @@ static void emit_nodes(struct t1 *t)
     }
 }
 
+/* The jumps by which near cold parts are reached. */
+static void emit_near_jumps(struct t1 *t)
+{
+    for (uint32_t i = 0; i < t->cold_count; i++) {
+        struct t1_cold *cold = &t->colds[i];
+        if (!cold->is_near)
+            continue;
+        x64_patch_rel8(&t->x, cold->site, x64_offset(&t->x));
+        cold->site = x64_jmp(&t->x);
+    }
+}
+
 /* Each where there is room for it; offsets go on counting from the block's start. */
 static void emit_colds(struct t1 *t)
 {
@@ -157,6 +169,11 @@ static void emit_colds(struct t1 *t)
     }
 }
 
+static bool has_failed(const struct t1 *t)
+{
+    return t->trouble || t->x.failed || t->is_full;
+}
+
 static void emit_block(struct t1 *t)
 {
     t->trouble = NULL;
@@ -168,11 +185,8 @@ static void emit_block(struct t1 *t)
         return;
     t1_emit_prologue(t);
     emit_nodes(t);
-}
-
-static bool has_failed(const struct t1 *t)
-{
-    return t->trouble || t->x.failed || t->is_full;
+    if (!has_failed(t))
+        emit_near_jumps(t);
 }
 
 /* ---- result ---- */

@@ -354,6 +354,12 @@ uint32_t x64_jmp(struct x64 *x)
     return x64_offset(x);
 }
 
+void x64_jmp_to(struct x64 *x, const void *x_address)
+{
+    x64_u8(x, 0xe9);
+    x64_u32(x, (uint32_t)((const uint8_t *)x_address - (x64_here(x) + 4)));
+}
+
 void x64_jcc_to(struct x64 *x, enum x64_cc cc, const void *x_address)
 {
     x64_u8(x, 0x0f);

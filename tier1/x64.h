@@ -164,6 +164,7 @@ uint32_t x64_jcc(struct x64 *x, enum x64_cc cc);
 uint32_t x64_jmp(struct x64 *x);
 /* To a place less than 128 bytes away: gives the offset one past its rel8, for x64_patch_rel8. */
 uint32_t x64_jcc_short(struct x64 *x, enum x64_cc cc);
+void x64_jmp_to(struct x64 *x, const void *x_address);
 void x64_jcc_to(struct x64 *x, enum x64_cc cc, const void *x_address);
 void x64_jmp_mem(struct x64 *x, struct x64_mem mem);
 void x64_call_mem(struct x64 *x, struct x64_mem mem);
