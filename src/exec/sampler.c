@@ -22,7 +22,7 @@
 enum {
     LEAST_THRESHOLD = 1024, /* below, everything is counted */
     START_INSNS = 8192,     /* translated */
-    START_HEAT = 1000,      /* executions of one block */
+    START_HEAT = 10000,     /* executions of one block */
     PERIOD_NS = 500 * 1000,
     LONGEST_PERIOD_NS = 4 * 1000 * 1000, /* while nobody looks */
     STALE_NS = 100 * 1000,  /* a sample is noted so late when the guest was elsewhere */
