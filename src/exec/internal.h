@@ -137,7 +137,8 @@ struct exec {
     tiercel_tier2_create_fn *create_tier2; /* under module_lock; NULL until the module is open */
     void *tier2_handle;              /* under module_lock */
     bool is_tier2_broken;            /* the module cannot be opened; under the cache's lock */
-    struct tier_options options;     /* constant but is_precise, is_flagless, is_sampling (under the cache's lock) */
+    struct tier_options options;     /* constant but is_precise, is_flagless, is_sampling, which are under
+                                        the cache's lock */
     uint64_t flags_pc;               /* of the block that ended is_flagless; the same */
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
