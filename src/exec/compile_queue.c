@@ -7,7 +7,6 @@
 
 #include "src/base/check.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -155,20 +154,15 @@ static void *compile_thread(void *argument)
     return tier;
 }
 
-/* Compile threads take no signals: those are the guest's. */
 static void start_threads(struct exec *exec)
 {
     struct compile_queue *queue = &exec->queue;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     queue->threads = calloc(exec->config.jit_threads, sizeof *queue->threads);
     queue->tiers = calloc(exec->config.jit_threads, sizeof *queue->tiers);
     CHECK(queue->threads && queue->tiers, "out of memory");
     while (queue->thread_count < exec->config.jit_threads &&
-           pthread_create(&queue->threads[queue->thread_count], NULL, compile_thread, exec) == 0)
+           exec_start_thread(exec, &queue->threads[queue->thread_count], compile_thread))
         queue->thread_count++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     CHECK(queue->thread_count, "cannot start a compile thread");
 }
 

@@ -46,6 +46,16 @@ static struct tier_options tier_options_of(const struct exec *exec)
     };
 }
 
+bool exec_start_thread(struct exec *exec, pthread_t *ret_thread, void *(*run)(void *exec))
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool is_started = pthread_create(ret_thread, NULL, run, exec) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return is_started;
+}
+
 enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
                         struct exec **ret_exec, struct error *err)
 {

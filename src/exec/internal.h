@@ -173,6 +173,10 @@ static inline uint64_t exec_ticks(void)
 /* CPU time of the calling thread. */
 uint64_t exec_cpu_time_ns(void);
 
+/* A thread of the engine's own, which takes no signals: those are the guest's. False when there cannot
+ * be one (src/exec/exec.c). */
+bool exec_start_thread(struct exec *exec, pthread_t *ret_thread, void *(*run)(void *exec));
+
 /* ---- loop.c ---- */
 
 /* What the latest exit left for the next turn of the loop. */

@@ -16,7 +16,6 @@
 
 #include "src/base/check.h"
 
-#include <signal.h>
 #include <time.h>
 
 enum {
@@ -45,7 +44,7 @@ void sampler_init(struct exec *exec)
     pthread_condattr_destroy(&attributes);
     sampler->is_on = exec_has(exec, FEATURE_sampling) && config->mode == EXEC_AUTO &&
                      config->jit_threads > 0 && config->tier2_module && !config->lockstep.is_on &&
-                     !exec->lockstep && !config->stress.kinds &&
+                     !config->stress.kinds &&
                      !(config->dump & EXEC_DUMP_REGISTERS) &&
                      config->threshold[TB_TIER_2] >= LEAST_THRESHOLD;
 }
@@ -61,8 +60,8 @@ int32_t sampler_first_heat(const struct exec *exec, int32_t heat)
 static bool raise_all(struct exec *exec)
 {
     bool has_been_seen = false;
+    tb_lock(exec->cache); /* which may take long */
     atomic_store_explicit(&exec->sampler.raised_ns, exec_time_ns(), memory_order_relaxed);
-    tb_lock(exec->cache);
     for (struct exec_thread *thread = exec->threads; thread; thread = thread->next)
         has_been_seen |= !atomic_exchange_explicit(&thread->vcpu.is_sampled, 1, memory_order_release);
     tb_unlock(exec->cache);
@@ -95,15 +94,11 @@ static void *sampler_thread(void *argument)
     return NULL;
 }
 
-/* The thread takes no signals: those are the guest's. Lock held. */
+/* Lock held. */
 static void start(struct exec *exec)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    bool is_started = pthread_create(&exec->sampler.thread, NULL, sampler_thread, exec) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    CHECK(is_started, "cannot start the sampling thread");
+    CHECK(exec_start_thread(exec, &exec->sampler.thread, sampler_thread),
+          "cannot start the sampling thread");
     exec->options.is_sampling = true;
 }
 
@@ -151,17 +146,23 @@ static void end_group(struct exec_thread *thread, struct counted_group *group)
     group->count = 0;
 }
 
-/* Ends groups whose time is over; gives one that is free, if need be by ending the oldest. */
-static struct counted_group *free_group(struct exec_thread *thread, uint64_t now_ns)
+static void end_old_groups(struct exec_thread *thread, uint64_t now_ns)
 {
-    struct counted_group *groups = thread->exec->sampler.groups, *oldest = groups;
-    for (uint32_t i = 0; i < COUNTED_GROUPS; i++) {
-        if (groups[i].count && groups[i].end_ns <= now_ns)
+    struct counted_group *groups = thread->exec->sampler.groups;
+    for (uint32_t i = 0; i < COUNTED_GROUPS; i++)
+        if (groups[i].end_ns <= now_ns)
             end_group(thread, &groups[i]);
-        if (!groups[i].count || (oldest->count && groups[i].end_ns < oldest->end_ns))
-            oldest = &groups[i];
-    }
-    return oldest;
+}
+
+/* An empty group: the one that was to end first ends now, unless it has. */
+static struct counted_group *new_group(struct exec_thread *thread)
+{
+    struct counted_group *groups = thread->exec->sampler.groups, *first = groups;
+    for (uint32_t i = 1; i < COUNTED_GROUPS; i++)
+        if (groups[i].end_ns < first->end_ns)
+            first = &groups[i];
+    end_group(thread, first);
+    return first;
 }
 
 bool sampler_is_unknown(const struct exec *exec, const struct tb *tb)
@@ -183,12 +184,9 @@ bool sampler_counts_met(struct exec_thread *thread, const struct tb *root)
     struct sampler *sampler = &thread->exec->sampler;
     if (!sampler->met_count)
         return false;
-    uint64_t now_ns = exec_time_ns();
-    struct counted_group *group = free_group(thread, now_ns);
-    if (group->count)
-        end_group(thread, group);
+    struct counted_group *group = new_group(thread);
     group->flushes = thread->exec->cache->stats.flushes;
-    group->end_ns = now_ns + ((uint64_t)GROUP_NS << tb_profile_of(root)->doublings);
+    group->end_ns = exec_time_ns() + ((uint64_t)GROUP_NS << tb_profile_of(root)->doublings);
     for (uint32_t i = 0; i < sampler->met_count; i++) {
         struct tb *tb = sampler->met[i];
         if (!sampler_is_unknown(thread->exec, tb))
@@ -290,6 +288,6 @@ void sampler_note(struct exec_thread *thread, struct tb *tb)
         if (is_hot(exec, ++profile->samples >> profile->doublings))
             count_around(thread, hot);
     }
-    free_group(thread, now_ns);
+    end_old_groups(thread, now_ns);
     tb_unlock(exec->cache);
 }
