@@ -4,6 +4,7 @@
  * life, its pool of code and the entry to the interpreter. */
 #include "src/base/check.h"
 #include "src/base/host_cpu.h"
+#include "src/base/pages.h"
 #include "src/ir/fp.h"
 #include "tier0/code.h"
 
@@ -95,13 +96,12 @@ static void destroy(struct tier *base)
     struct tier0 *tier = (struct tier0 *)base;
     pool_release(tier);
     t0_compiler_destroy(tier->compiler);
-    free(tier);
+    pages_free(tier, sizeof *tier);
 }
 
 struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *options)
 {
-    struct tier0 *tier = calloc(1, sizeof *tier);
-    CHECK(tier, "out of memory");
+    struct tier0 *tier = pages_alloc_sparse(sizeof *tier); /* other tiers may leave it unused */
     tier->tier =
         (struct tier){.name = "tier 0", .compile = compile, .run = run, .destroy = destroy};
     tier->cache = cache;

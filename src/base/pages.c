@@ -6,8 +6,6 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum { SMALL_BYTES = 512 * 1024 };
-
 static void *map(size_t size_bytes, int flags)
 {
     void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
@@ -28,6 +26,16 @@ static void *map_huge(size_t size_bytes)
     return memory + before;
 }
 
+void pages_expect_writes(void *memory, size_t size_bytes)
+{
+    madvise(memory, size_bytes, MADV_POPULATE_WRITE);
+}
+
+void pages_expect_reads(void *memory, size_t size_bytes)
+{
+    madvise(memory, size_bytes, MADV_POPULATE_READ);
+}
+
 static size_t rounded(size_t size_bytes)
 {
     return (size_bytes + 4095) & ~(size_t)4095;
@@ -37,7 +45,7 @@ void *pages_alloc(size_t size_bytes)
 {
     if (size_bytes >= PAGES_HUGE_BYTES)
         return map_huge(rounded(size_bytes));
-    return map(size_bytes, size_bytes <= SMALL_BYTES ? MAP_POPULATE : 0);
+    return map(size_bytes, MAP_POPULATE);
 }
 
 void *pages_alloc_sparse(size_t size_bytes)

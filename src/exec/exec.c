@@ -4,7 +4,6 @@
 #include "src/base/check.h"
 #include "src/base/pages.h"
 
-#include <stdlib.h>
 
 _Static_assert(offsetof(struct exec_thread, vcpu) == 0, "a vcpu is the start of its thread record");
 
@@ -59,8 +58,7 @@ bool exec_start_thread(struct exec *exec, pthread_t *ret_thread, void *(*run)(vo
 enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
                         struct exec **ret_exec, struct error *err)
 {
-    struct exec *exec = calloc(1, sizeof *exec);
-    CHECK(exec, "out of memory");
+    struct exec *exec = pages_alloc_sparse(sizeof *exec); /* most of it is for what may not come */
     exec->config = *config;
     if (config->lockstep.is_on)
         lockstep_configure(&exec->config);
@@ -71,7 +69,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     };
     enum status status = tb_cache_create(&cache_config, &exec->cache, err);
     if (status != STATUS_OK) {
-        free(exec);
+        pages_free(exec, sizeof *exec);
         return status;
     }
     exec->options = tier_options_of(exec);
@@ -112,7 +110,7 @@ void exec_destroy(struct exec **exec_place)
     arena_fini(&exec->scratch);
     if (exec->lockstep && exec->config.lockstep.is_on)
         lockstep_destroy(&exec->lockstep);
-    free(exec);
+    pages_free(exec, sizeof *exec);
     *exec_place = NULL;
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -22,6 +23,9 @@ enum {
     SMALL_PAGE_RECORDS = 256 * 1024,
     RARE_CHUNK_BYTES = 4096,
     RARE_CHUNK_SHARE = 16, /* of the code part, at most */
+    PRESENT_LEAST = 32 * 1024,
+    PRESENT_MOST = 1024 * 1024,
+    PRESENT_SHARE = 8, /* of what is present already */
     FIRST_OWN_DESCRIPTOR = 1000
 };
 
@@ -155,12 +159,77 @@ static void note_peak(struct code_memory *memory)
         memory->code_peak = memory->code_used + memory->stub_used;
 }
 
+/* ---- pages made present ahead ---- */
+
+/* How far beyond `present` pages are made present next, so that `used` bytes are; at most to `limit`. */
+static size_t present_end(size_t present, size_t used, size_t limit)
+{
+    size_t more = present / PRESENT_SHARE;
+    more = more < PRESENT_LEAST ? PRESENT_LEAST : more > PRESENT_MOST ? PRESENT_MOST : more;
+    size_t end = bits_align_up(present + more > used ? present + more : used, HOST_PAGE);
+    return end < limit ? end : limit;
+}
+
+/* The file gets its pages by being written to, which costs a fraction of what it costs to give them to
+ * a view (docs/performance.md, "Start"). Nothing has touched them. */
+static void give_pages(struct code_memory *memory, size_t from, size_t size_bytes)
+{
+    enum { PIECES = 64 };
+    static const uint8_t zeros[HOST_PAGE];
+    struct iovec pieces[PIECES];
+    for (unsigned i = 0; i < PIECES; i++)
+        pieces[i] = (struct iovec){(void *)(uintptr_t)zeros, HOST_PAGE};
+    for (size_t done = 0; done < size_bytes;) {
+        size_t count = (size_bytes - done) / HOST_PAGE;
+        ssize_t written = pwritev(memory->fd, pieces, count < PIECES ? (int)count : PIECES,
+                                  (off_t)(from + done));
+        if (written <= 0)
+            return; /* as said: advice */
+        done += (size_t)written & ~(size_t)(HOST_PAGE - 1);
+    }
+}
+
+/* Makes a piece of the code part present in both views. */
+static void make_present(struct code_memory *memory, size_t from, size_t end)
+{
+    uint8_t *x = memory->x_base + from;
+    give_pages(memory, from, end - from);
+    pages_expect_writes(code_w(memory, x), end - from);
+    pages_expect_reads(x, end - from);
+}
+
+static __attribute__((noinline)) void expect_code(struct code_memory *memory)
+{
+    size_t from = memory->code_present, limit = memory->code_limit - memory->stub_present;
+    memory->code_present = present_end(from, memory->code_used, limit);
+    make_present(memory, from, memory->code_present);
+}
+
+static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
+{
+    size_t from = memory->stub_present, limit = memory->code_limit - memory->code_present;
+    memory->stub_present = present_end(from, memory->stub_used, limit);
+    make_present(memory, memory->code_limit - memory->stub_present, memory->code_limit - from);
+}
+
+static __attribute__((noinline)) void expect_records(struct code_memory *memory)
+{
+    size_t from = memory->record_present;
+    memory->record_present = present_end(from, memory->record_used, SMALL_PAGE_RECORDS);
+    pages_expect_writes(code_records(memory) + from, memory->record_present - from);
+}
+
+/* ---- allocation ---- */
+
 uint8_t *code_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment)
 {
     size_t start = bits_align_up(memory->code_used, alignment);
     if (start + size_bytes > memory->code_limit - memory->stub_used)
         return NULL;
     memory->code_used = start + size_bytes;
+    if (memory->code_used > memory->code_present &&
+        memory->code_present + memory->stub_present < memory->code_limit)
+        expect_code(memory);
     return memory->x_base + start;
 }
 
@@ -177,6 +246,9 @@ static uint8_t *alloc_from_end(struct code_memory *memory, size_t size_bytes)
     if (memory->code_used + memory->stub_used + size_bytes > memory->code_limit)
         return NULL;
     memory->stub_used += size_bytes;
+    if (memory->stub_used > memory->stub_present &&
+        memory->code_present + memory->stub_present < memory->code_limit)
+        expect_stubs(memory);
     note_peak(memory);
     return memory->x_base + memory->code_limit - memory->stub_used;
 }
@@ -228,6 +300,8 @@ void *record_alloc(struct code_memory *memory, size_t size_bytes)
         return NULL;
     void *record = code_records(memory) + memory->record_used;
     memory->record_used += size_bytes;
+    if (memory->record_used > memory->record_present && memory->record_present < SMALL_PAGE_RECORDS)
+        expect_records(memory);
     return record;
 }
 
@@ -245,4 +319,7 @@ void code_memory_reset(struct code_memory *memory)
     memory->rare_end = NULL;
     memory->data_used = 0;
     memory->record_used = 0;
+    memory->code_present = 0;
+    memory->stub_present = 0;
+    memory->record_present = 0;
 }

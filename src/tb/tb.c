@@ -286,16 +286,23 @@ struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier 
     return code;
 }
 
+static void grow_codes(struct tb_cache *cache)
+{
+    uint32_t old = cache->code_capacity, capacity = old ? old * 4 : 4096;
+    struct tb_code **codes = pages_alloc(capacity * sizeof *codes);
+    if (old) {
+        memcpy(codes, cache->codes, old * sizeof *codes);
+        pages_free(cache->codes, old * sizeof *codes);
+    }
+    cache->codes = codes;
+    cache->code_capacity = capacity;
+}
+
 /* Keeps codes sorted by start. */
 void tb_record(struct tb_cache *cache, struct tb_code *code)
 {
-    if (cache->code_count == cache->code_capacity) {
-        uint32_t capacity = cache->code_capacity ? cache->code_capacity * 2 : 1024;
-        struct tb_code **grown = realloc(cache->codes, capacity * sizeof *grown);
-        CHECK(grown, "out of memory");
-        cache->codes = grown;
-        cache->code_capacity = capacity;
-    }
+    if (cache->code_count == cache->code_capacity)
+        grow_codes(cache);
     uint32_t at = cache->code_count++;
     while (at > 0 && cache->codes[at - 1]->start > code->start) {
         cache->codes[at] = cache->codes[at - 1];
@@ -538,7 +545,8 @@ void tb_cache_destroy(struct tb_cache **cache_place)
     pthread_mutex_destroy(&cache->lock);
     pages_free(cache->slots, sizeof *cache->slots << cache->slots_log2);
     free(cache->pages);
-    free(cache->codes);
+    if (cache->codes)
+        pages_free(cache->codes, cache->code_capacity * sizeof *cache->codes);
     free(cache);
     *cache_place = NULL;
 }
