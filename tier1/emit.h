@@ -109,8 +109,12 @@ struct t1_exit {
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
-    const struct ir_block *block;
-    const struct ir_insn *insns; /* of the block */
+    const struct ir_block *block; /* NULL when a draft is made */
+    const struct ir_insn *insns;  /* of the block */
+    uint64_t guest_pc;            /* of block or steps, like the next three */
+    uint32_t guest_size_bytes;
+    uint32_t guest_length;
+    uint32_t mode;
     struct tb_cache *cache;
     struct tb *tb;
     bool is_counted; /* see tier_job */
@@ -305,6 +309,28 @@ enum x64_cc t1_cc_of(enum ir_op compare);
 
 /* Entry slot, heat and statistics; everything before the first node. */
 void t1_emit_prologue(struct t1 *t);
+/* What exits are made of; guest registers are in their places. To pc; to pc when the compare holds, else
+ * on behind (is_near: to an exit, the last thing of the block); to the pc in a scratch register other
+ * than RAX, which is free; a trap. */
+void t1_put_exit_direct(struct t1 *t, uint64_t pc);
+void t1_put_exit_if(struct t1 *t, const struct t1_compare *compare, uint64_t pc, bool is_near);
+void t1_put_exit_indirect(struct t1 *t, unsigned pc_reg);
+void t1_put_trap(struct t1 *t, uint64_t pc, unsigned trap);
+
+/* Notes that the next instruction is a guest access. */
+void t1_note_access(struct t1 *t, uint16_t memop);
+/* The access itself, between a register and [base of guest memory + base + disp], or with base
+ * X64_NO_REG at disp: a load extends to 64 bits. */
+void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
+void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
+struct x64_mem t1_guest_memory(unsigned base, int32_t disp);
+
+/* ---- draft.c: instead of t1_plan and the emission of nodes; the prologue has been emitted. ---- */
+void t1_emit_draft(struct t1 *t, const struct ir_steps *steps);
+/* Bytes that a draft takes at most. */
+size_t t1_draft_bytes(const struct ir_steps *steps);
+/* Whether the host and the options are such that drafts can be made. */
+bool t1_can_draft(const struct t1 *t);
 
 /* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */
 void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double);

@@ -66,7 +66,7 @@ void t1_emit_prologue(struct t1 *t)
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
         x64_jcc_to(&t->x, X64_S, tb_stub(t->tb));
     }
-    count(t, COUNTER_INSNS_TIER1, t->block->guest_length);
+    count(t, COUNTER_INSNS_TIER1, t->guest_length);
     count(t, COUNTER_BLOCKS_TIER1, 1);
     store_pinned(t);
 }
@@ -82,7 +82,7 @@ static unsigned padding_for_rel32(const struct t1 *t, unsigned distance)
 
 static struct tb *successor(struct t1 *t, uint64_t pc)
 {
-    struct tb *to = tb_reference(t->cache, pc, t->block->mode);
+    struct tb *to = tb_reference(t->cache, pc, t->mode);
     if (!to) {
         t->is_full = true;
         t1_stop(t);
@@ -97,7 +97,7 @@ static void note_exit(struct t1 *t, uint32_t after_rel32, struct tb *to)
 
 static bool is_backward(const struct t1 *t, uint64_t pc)
 {
-    return pc <= t->block->guest_pc;
+    return pc <= t->guest_pc;
 }
 
 /* Goes to the cold part when work is pending or a sample is wanted; is_near: the block's end is. */
@@ -124,17 +124,22 @@ static void put_link_padding(struct t1 *t, unsigned opcode_bytes)
         x64_u8(&t->x, CS_PREFIX);
 }
 
-void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
+void t1_put_exit_direct(struct t1 *t, uint64_t pc)
 {
-    (void)ref;
-    struct tb *to = successor(t, node->imm);
+    struct tb *to = successor(t, pc);
     if (!to)
         return;
-    t1_clean_homes(t);
-    if (is_backward(t, node->imm))
+    if (is_backward(t, pc))
         put_poll(t, true, cold_poll_direct)->to = to;
     put_link_padding(t, 1);
     note_exit(t, x64_jmp(&t->x), to);
+}
+
+void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    t1_clean_homes(t);
+    t1_put_exit_direct(t, node->imm);
 }
 
 /* Work is pending before a conditional backward exit: decides the exit once more, by way of the
@@ -153,23 +158,28 @@ static bool is_before_last(const struct t1 *t, const struct t1_node *node)
     return node->follow != IR_NONE && next->op == IR_exit_direct && next->follow == IR_NONE;
 }
 
+void t1_put_exit_if(struct t1 *t, const struct t1_compare *compare, uint64_t pc, bool is_near)
+{
+    struct tb *to = successor(t, pc);
+    if (!to)
+        return;
+    if (is_backward(t, pc)) {
+        struct t1_cold *cold = put_poll(t, is_near, cold_poll_if);
+        cold->back = x64_offset(&t->x);
+        cold->compare = *compare;
+        cold->to = to;
+    }
+    t1_emit_compare(t, compare);
+    put_link_padding(t, 2);
+    note_exit(t, x64_jcc(&t->x, (enum x64_cc)compare->cc), to);
+}
+
 void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
-    struct tb *to = successor(t, node->imm);
-    if (!to)
-        return;
     t1_clean_homes(t);
     struct t1_compare compare = t1_condition(t, node, 0);
-    if (is_backward(t, node->imm)) {
-        struct t1_cold *cold = put_poll(t, is_before_last(t, node), cold_poll_if);
-        cold->back = x64_offset(&t->x);
-        cold->compare = compare;
-        cold->to = to;
-    }
-    t1_emit_compare(t, &compare);
-    put_link_padding(t, 2);
-    note_exit(t, x64_jcc(&t->x, (enum x64_cc)compare.cc), to);
+    t1_put_exit_if(t, &compare, node->imm, is_before_last(t, node));
 }
 
 /* ---- indirect exits ---- */
@@ -222,22 +232,26 @@ static void cold_miss(struct t1 *t, const struct t1_cold *cold)
     put_slower_exit(t, cold->a);
 }
 
+void t1_put_exit_indirect(struct t1 *t, unsigned pc_reg)
+{
+    put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc_reg;
+    if (t->options->is_caching_inline)
+        t1_cold(t, put_inline_cache(t, pc_reg), cold_miss)->a = (uint8_t)pc_reg;
+    else
+        put_slower_exit(t, pc_reg);
+}
+
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
     t1_take_gpr(t, X64_RAX);
-    unsigned pc = t1_use_gpr(t, node->operand[0]);
-    put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc;
-    if (t->options->is_caching_inline)
-        t1_cold(t, put_inline_cache(t, pc), cold_miss)->a = (uint8_t)pc;
-    else
-        put_slower_exit(t, pc);
+    t1_put_exit_indirect(t, t1_use_gpr(t, node->operand[0]));
 }
 
 /* ---- traps ---- */
 
-static void put_trap(struct t1 *t, uint64_t pc, unsigned trap)
+void t1_put_trap(struct t1 *t, uint64_t pc, unsigned trap)
 {
     x64_mov_ri(&t->x, X64_RAX, pc);
     x64_store(&t->x, T1_VCPU(pc), X64_RAX);
@@ -248,14 +262,14 @@ static void put_trap(struct t1 *t, uint64_t pc, unsigned trap)
 
 static void cold_trap(struct t1 *t, const struct t1_cold *cold)
 {
-    put_trap(t, cold->imm, cold->a);
+    t1_put_trap(t, cold->imm, cold->a);
 }
 
 void t1_emit_exit_trap(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
-    put_trap(t, node->imm, node->operand[2]);
+    t1_put_trap(t, node->imm, node->operand[2]);
 }
 
 void t1_emit_exit_trap_if(struct t1 *t, ir_ref ref, const struct t1_node *node)

@@ -30,6 +30,11 @@ static void note_fault(struct t1 *t, uint16_t memop)
     note_unclean_fault(t, memop, t1_unclean_homes(t));
 }
 
+void t1_note_access(struct t1 *t, uint16_t memop)
+{
+    note_unclean_fault(t, memop, 0);
+}
+
 static struct x64_mem guest_at(unsigned reg, int32_t disp)
 {
     if (disp == 0 && reg != X64_RBP)
@@ -79,6 +84,11 @@ static void put_access(struct t1 *t, unsigned spec, unsigned reg, struct x64_mem
     t->x.out += has_none ? 0 : is_short ? 1 : 4;
 }
 
+struct x64_mem t1_guest_memory(unsigned base, int32_t disp)
+{
+    return base == X64_NO_REG ? x64_at(TB_HOST_MEMORY, disp) : guest_at(base, disp);
+}
+
 /* ---- plain ---- */
 
 /* mov, movzx, movsx or movsxd to 64 bits, by size and sign. */
@@ -94,6 +104,16 @@ static unsigned store_spec(uint16_t memop)
 {
     static const uint16_t specs[4] = {0x88 | X64_BYTE_REG, 0x89 | X64_66, 0x89, 0x89 | X64_W};
     return specs[ir_memop_size_log2(memop)];
+}
+
+void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
+{
+    put_access(t, load_spec(memop), reg, t1_guest_memory(base, disp));
+}
+
+void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
+{
+    put_access(t, store_spec(memop), reg, t1_guest_memory(base, disp));
 }
 
 static void emit_float_load(struct t1 *t, ir_ref ref, const struct t1_node *node)

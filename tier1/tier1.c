@@ -60,12 +60,11 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
 
 /* ---- emission ---- */
 
-/* Takes code space for the block: what it could need at most, or all there is but for the stubs of
- * its exits. NULL: nothing left. */
-static uint8_t *reserve(struct t1 *t)
+/* Takes code space for the block: what it could need at most, `wanted`, or all there is but for the
+ * stubs of its exits. NULL: nothing left. */
+static uint8_t *reserve(struct t1 *t, size_t wanted)
 {
     struct code_memory *memory = t->cache->memory;
-    size_t wanted = 1024 + (size_t)t->block->length * MAX_NODE_BYTES;
     unsigned padding = tb_entry_padding(memory->x_base + memory->code_used);
     size_t taken = memory->code_used + memory->stub_used + padding;
     size_t stubs = (size_t)t->exits_planned * CODE_STUB_BYTES;
@@ -174,7 +173,8 @@ static bool has_failed(const struct t1 *t)
     return t->trouble || t->x.failed || t->is_full;
 }
 
-static void emit_block(struct t1 *t)
+/* The block, or the steps. */
+static void emit_block(struct t1 *t, const struct ir_steps *steps)
 {
     t->trouble = NULL;
     t->is_full = false;
@@ -184,7 +184,10 @@ static void emit_block(struct t1 *t)
     if (!x64_room(&t->x, MAX_NODE_BYTES))
         return;
     t1_emit_prologue(t);
-    emit_nodes(t);
+    if (steps)
+        t1_emit_draft(t, steps);
+    else
+        emit_nodes(t);
     if (!has_failed(t))
         emit_near_jumps(t);
 }
@@ -206,7 +209,8 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
     code->start = start;
     code->size_bytes = size_bytes;
     code->rare_bytes = bytes_of_colds(t);
-    code->guest_length = t->block->guest_length;
+    code->guest_length = t->guest_length;
+    code->is_draft = !t->block;
     code->fault_count = (uint16_t)t->fault_count;
     if (t->fault_count) {
         struct fault_point *faults =
@@ -217,7 +221,7 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
     for (uint32_t i = 0; i < t->exit_count; i++)
         tb_link(cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
                 TB_LINK_JUMP);
-    tb_cover(cache, code, t->block->guest_pc, t->block->guest_size_bytes);
+    tb_cover(cache, code, t->guest_pc, t->guest_size_bytes);
     return code;
 }
 
@@ -257,20 +261,48 @@ static void dump(FILE *out, const struct t1 *t, const uint8_t *start, uint32_t s
 
 /* ---- the tier ---- */
 
-static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+static void begin(struct t1 *t, const struct tier_job *job)
 {
-    struct t1 *t = &((struct tier1 *)tier)->state;
-    t->block = job->block;
-    t->insns = job->block->insns;
     t->cache = job->cache;
     t->tb = job->tb;
     t->is_counted = job->is_counted;
-    ensure_capacity(t, job->block->length);
+}
+
+/* Gives the bytes of code that the block may need. */
+static size_t begin_block(struct t1 *t, const struct ir_block *block)
+{
+    t->block = block;
+    t->insns = block->insns;
+    t->guest_pc = block->guest_pc;
+    t->guest_size_bytes = block->guest_size_bytes;
+    t->guest_length = block->guest_length;
+    t->mode = block->mode;
+    ensure_capacity(t, block->length);
     t1_plan(t);
-    uint8_t *start = reserve(t);
+    return 1024 + (size_t)block->length * MAX_NODE_BYTES;
+}
+
+static size_t begin_draft(struct t1 *t, const struct ir_steps *steps)
+{
+    t->block = NULL;
+    t->guest_pc = steps->guest_pc;
+    t->guest_size_bytes = steps->guest_size_bytes;
+    t->guest_length = steps->guest_length;
+    t->mode = steps->mode;
+    t->exits_planned = 2;
+    ensure_capacity(t, IR_MAX_STEPS);
+    return 1024 + t1_draft_bytes(steps);
+}
+
+static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+{
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    begin(t, job);
+    size_t wanted = job->steps ? begin_draft(t, job->steps) : begin_block(t, job->block);
+    uint8_t *start = reserve(t, wanted);
     if (!start)
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    emit_block(t);
+    emit_block(t, job->steps);
     uint32_t size_bytes = x64_offset(&t->x);
     code_trim(t->cache->memory, x64_here(&t->x));
     if (!has_failed(t))
@@ -279,7 +311,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         code_trim(t->cache->memory, start);
         if (t->trouble)
             return error_set(err, STATUS_REJECTED, "tier 1 cannot compile the block at 0x%" PRIx64
-                             ": %s", job->block->guest_pc, t->trouble);
+                             ": %s", t->guest_pc, t->trouble);
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
     struct tb_code *code = install(t, start, size_bytes);
@@ -330,6 +362,7 @@ struct tier *tier1_create_with_features(struct tb_cache *cache, const struct tie
     tier1->state.features = features;
     t1_plan_init(&tier1->state);
     init_pinned(&tier1->state, options);
+    tier1->tier.makes_drafts = t1_can_draft(&tier1->state);
     return &tier1->tier;
 }
 

@@ -81,6 +81,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     arena_init(&exec->scratch);
     promote_init(exec);
     sampler_init(exec);
+    draft_init(exec);
     status = config->lockstep.is_on ? lockstep_create(exec, tiers, err) : STATUS_OK;
     if (status != STATUS_OK) {
         exec_destroy(&exec);

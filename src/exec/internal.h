@@ -143,7 +143,8 @@ struct exec {
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];
-    bool has_routines, has_libcalls; /* constant */
+    bool has_routines, has_libcalls, has_drafts; /* constant */
+    uint64_t drafts_made, drafts_replaced; /* under the cache's lock */
     struct routine_memo routine_memos[ROUTINE_MEMOS]; /* under the cache's lock */
     struct libcall_record libcalls[LIBCALL_RECORDS];  /* the same */
     uint32_t libcall_looks;                           /* records in use; the same */
@@ -238,8 +239,23 @@ struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, stru
 void dump_region(struct exec *exec, const struct ir_region *region);
 /* Compiles a TB of tier 0 for tier 1. Lock held. */
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err);
+/* The block of tb ends with a direct jump or call to pc: marks the callee, and what a jump goes to that
+ * is so far that it may be a call at a function's end. Lock held. */
+void translate_mark_callee(struct exec *exec, const struct tb *tb, uint64_t pc, bool is_call);
 struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
+
+/* draft.c */
+void draft_init(struct exec *exec);
+/* Is the TB's code a draft? Lock held. */
+bool draft_is(const struct tb *tb);
+/* How often it has run. */
+uint32_t draft_executions(const struct tb *tb);
+/* Makes a draft for the TB, which has no code; false: its code is to be made otherwise. Lock held. */
+bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_status,
+                struct error *err);
+/* The heat of tb has run out. True: that was a draft's, and it has been replaced. No lock held. */
+bool draft_takes(struct exec_thread *thread, struct tb *tb);
 
 /* routines.c: makes the block's jump back to the header of a loop lead to the loop's routine, when
  * there is one. True when it was changed. Lock held. */

@@ -492,6 +492,8 @@ void promote_tb(struct exec_thread *thread, struct tb *tb)
         promote_to_tier1(thread, tb);
         break;
     case TB_TIER_1:
+        if (draft_takes(thread, tb))
+            break;
         if (is_watched(thread, tb))
             routines_settle(thread, tb);
         else if (!sampler_takes(thread, tb))

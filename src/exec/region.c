@@ -75,6 +75,8 @@ struct former {
 
 static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb)
 {
+    if (draft_is(tb))
+        return draft_executions(tb);
     if (exec->options.is_sampling && !tb->is_counted && tb->failed_tier > TB_TIER_2)
         return 0;
     int32_t heat = atomic_load_explicit(&tb->heat, memory_order_relaxed);

@@ -167,7 +167,7 @@ static struct counted_group *new_group(struct exec_thread *thread)
 
 bool sampler_is_unknown(const struct exec *exec, const struct tb *tb)
 {
-    return exec->options.is_sampling && tb->tier == TB_TIER_1 && !tb->is_counted &&
+    return exec->options.is_sampling && tb->tier == TB_TIER_1 && !tb->is_counted && !draft_is(tb) &&
            tb->failed_tier > TB_TIER_2 && tb->requested_tier == TB_TIER_NONE &&
            !tb_profile_of(tb)->is_in_region;
 }

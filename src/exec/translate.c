@@ -286,17 +286,12 @@ static enum tb_tier first_tier(const struct exec *exec)
     return exec->config.threshold[TB_TIER_1] ? TB_TIER_0 : TB_TIER_1;
 }
 
-/* Marks the callee of a block that ends with a direct call, and what a jump goes to that is so far
- * that it may be a call at a function's end. Lock held. */
-static void mark_callee(struct exec *exec, const struct ir_block *block)
+void translate_mark_callee(struct exec *exec, const struct tb *tb, uint64_t pc, bool is_call)
 {
     enum { FAR_BYTES = 2048 };
-    const struct ir_insn *last = ir_last(block);
-    bool is_call = last->c == IR_BRANCH_CALL;
-    if (last->op != IR_exit_direct ||
-        (!is_call && last->imm - block->guest_pc + FAR_BYTES <= 2 * FAR_BYTES))
+    if (!is_call && pc - tb->pc + FAR_BYTES <= 2 * FAR_BYTES)
         return;
-    struct tb *callee = tb_find(exec->cache, last->imm, block->mode);
+    struct tb *callee = tb_find(exec->cache, pc, tb->mode);
     if (callee) {
         callee->is_callee |= is_call;
         callee->is_called_otherwise |= !is_call;
@@ -351,7 +346,9 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (status != STATUS_OK)
         return status;
-    mark_callee(exec, block);
+    const struct ir_insn *last = ir_last(block);
+    if (last->op == IR_exit_direct)
+        translate_mark_callee(exec, tb, last->imm, last->c == IR_BRANCH_CALL);
     if (inlined_pc)
         tb_cover(exec->cache, tb_code_of(tb, level), inlined_pc, 1);
     struct tier_stats *stats = &exec->stats[level];
@@ -377,6 +374,9 @@ static enum status make_runnable(struct exec_thread *thread, struct tb *tb, stru
 {
     struct exec *exec = thread->exec;
     enum tb_tier level = first_tier(exec);
+    enum status draft_status;
+    if (level == TB_TIER_1 && draft_make(thread, tb, &draft_status, err))
+        return draft_status;
     if (level != TB_TIER_2)
         return compile_block(thread, tb, level, err);
     arena_reset(&thread->arena);

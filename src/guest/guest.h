@@ -2,7 +2,7 @@
 #ifndef TIERCEL_GUEST_GUEST_H
 #define TIERCEL_GUEST_GUEST_H
 
-#include "src/ir/ir.h"
+#include "src/ir/step.h"
 
 /* Where translation reads guest code: returns a host pointer to the executable byte at pc and how
  * many bytes from there may be read (at least 1, at most to the end of the guest page), or NULL
@@ -33,6 +33,12 @@ struct guest_isa {
      * when even one instruction does not fit an IR block (a bug). */
     struct ir_block *(*translate)(struct arena *arena, guest_fetch *fetch, void *fetch_context,
                                   uint64_t pc, uint32_t mode, const struct guest_limits *limits);
+
+    /* The block at pc, whose code is in bytes[0..available), as steps, of at most max_insns instructions
+     * and at most IR_MAX_STEPS; it may end earlier than that of translate. False: some instruction of
+     * it is no step. (The mode is the caller's to fill in; no step depends on it.) */
+    bool (*steps)(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
+                  struct ir_steps *ret_steps);
 
     /* Disassembles the instruction in bytes[0..available) at pc as text ("addi a0,a0,1"); an
      * illegal one as ".word 0x..." / ".half 0x...". Returns its size in bytes, 0 when more bytes

@@ -72,7 +72,9 @@ struct tb_code {
     uint16_t fault_count;
     uint8_t tier;            /* enum tb_tier */
     _Atomic bool is_dropped; /* written under the lock, read by anyone */
-    bool is_on_page;         /* next_on_page is in use */
+    bool is_on_page : 1;     /* next_on_page is in use */
+    bool is_draft : 1;       /* tier 1: made of steps, to be replaced when it has run a few times;
+                                constant after publication */
     uint16_t rare_bytes;     /* tier 1: of its parts away from start (code_alloc_rare), which access
                                 no guest memory; at most */
     /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */

@@ -3,6 +3,7 @@
 #define TIERCEL_TB_TIER_H
 
 #include "src/ir/region.h"
+#include "src/ir/step.h"
 #include "src/tb/tb.h"
 
 struct tier_options {
@@ -57,6 +58,8 @@ struct tier_job {
     struct tb_cache *cache;
     struct tb *tb;
     const struct ir_block *block;   /* tiers 0 and 1 */
+    const struct ir_steps *steps;   /* tier 1: not NULL for a draft, which is made of these, and block is
+                                       NULL */
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;
     bool is_counted;                /* tier 1: decrement tb->heat at entry, and leave by the TB's stub
@@ -77,6 +80,7 @@ struct tier_job {
 
 struct tier {
     const char *name;
+    bool makes_drafts; /* tier 1: takes jobs with steps; constant */
     /* Compiles the job and publishes the result (tb_code_new, tb_link, tb_cover, tb_publish).
      * Tiers 0 and 1 are called with the cache's lock held. Tier 2 is called without it, on a
      * compile thread, and takes it for linking and publishing only; when guest code of the
