@@ -24,7 +24,7 @@ enum {
     RARE_CHUNK_BYTES = 4096,
     RARE_CHUNK_SHARE = 16, /* of the code part, at most */
     PRESENT_LEAST = 32 * 1024,
-    PRESENT_MOST = 1024 * 1024,
+    PRESENT_MOST = 256 * 1024,
     PRESENT_SHARE = 8, /* of what is present already */
     FIRST_OWN_DESCRIPTOR = 1000
 };
