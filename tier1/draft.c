@@ -170,9 +170,9 @@ static void extend(struct draft *d, unsigned w, unsigned reg)
 }
 
 /* add, sub, and, or, xor, mul; spec: of reg := reg op r/m. */
-static void put_binary(struct draft *d, const struct ir_step *step, unsigned spec, unsigned w)
+static inline void put_binary(struct draft *d, const struct ir_step *step, unsigned spec, unsigned w)
 {
-    bool is_sub = step->op == IR_sub;
+    bool is_sub = (spec & 0xff) == 0x2b;
     unsigned a = use(d, step->rs1);
     struct x64_operand b = use_operand(d, step->rs2);
     unsigned reg = begin_result(d, step->rd);
@@ -183,7 +183,7 @@ static void put_binary(struct draft *d, const struct ir_step *step, unsigned spe
         x64_rr(d->x, 0x03 | w, reg, a);
     } else if (x64_is_reg(b, reg)) {
         x64_rr(d->x, spec | w, reg, a);
-    } else if (step->op == IR_add && b.kind == X64_REG) {
+    } else if ((spec & 0xff) == 0x03 && b.kind == X64_REG) {
         x64_lea(d->x, w, reg, (struct x64_mem){(uint8_t)a, b.reg, 0, 0});
     } else {
         x64_mov_rr(d->x, reg, a);
@@ -194,7 +194,7 @@ static void put_binary(struct draft *d, const struct ir_step *step, unsigned spe
 }
 
 /* shlx, shrx, sarx */
-static void put_shift(struct draft *d, const struct ir_step *step, unsigned prefix, unsigned w)
+static inline void put_shift(struct draft *d, const struct ir_step *step, unsigned prefix, unsigned w)
 {
     unsigned a = use(d, step->rs1), count = use(d, step->rs2);
     unsigned reg = begin_result(d, step->rd);
@@ -219,52 +219,17 @@ static void put_comparison(struct draft *d, const struct ir_step *step, enum x64
     put_truth(d, step->rd, cc);
 }
 
-static void emit_binary(struct draft *d, const struct ir_step *step, unsigned w)
+static void emit_add(struct draft *d, const struct ir_step *step)
 {
-    if (step->op == IR_add && w && (step->rs1 == 0 || step->rs2 == 0)) {
+    if (step->rs1 == 0 || step->rs2 == 0)
         move(d, step->rd, step->rs1 | step->rs2);
-        return;
-    }
-    switch ((unsigned)step->op) {
-    case IR_add:
-        put_binary(d, step, 0x03, w);
-        break;
-    case IR_sub:
-        put_binary(d, step, 0x2b, w);
-        break;
-    case IR_and:
-        put_binary(d, step, 0x23, w);
-        break;
-    case IR_or:
-        put_binary(d, step, 0x0b, w);
-        break;
-    case IR_xor:
-        put_binary(d, step, 0x33, w);
-        break;
-    case IR_mul:
-        put_binary(d, step, 0xaf | X64_0F, w);
-        break;
-    case IR_shl:
-        put_shift(d, step, X64_66, w);
-        break;
-    case IR_shr:
-        put_shift(d, step, X64_F2, w);
-        break;
-    case IR_sar:
-        put_shift(d, step, X64_F3, w);
-        break;
-    case IR_lt_s:
-        put_comparison(d, step, X64_L);
-        break;
-    case IR_lt_u:
-        put_comparison(d, step, X64_B);
-        break;
-    }
+    else
+        put_binary(d, step, 0x03, X64_W);
 }
 
 /* ---- operations with a number ---- */
 
-static void put_immediate(struct draft *d, const struct ir_step *step, enum x64_alu op, unsigned w)
+static inline void put_immediate(struct draft *d, const struct ir_step *step, enum x64_alu op, unsigned w)
 {
     unsigned a = use(d, step->rs1), reg = begin_result(d, step->rd);
     if (op == X64_ADD && reg != a) {
@@ -277,7 +242,7 @@ static void put_immediate(struct draft *d, const struct ir_step *step, enum x64_
     end_result(d, step->rd, reg);
 }
 
-static void put_shift_immediate(struct draft *d, const struct ir_step *step, enum x64_shift op,
+static inline void put_shift_immediate(struct draft *d, const struct ir_step *step, enum x64_shift op,
                                 unsigned w)
 {
     unsigned a = use(d, step->rs1), reg = begin_result(d, step->rd);
@@ -293,63 +258,38 @@ static void put_compare_immediate(struct draft *d, const struct ir_step *step, e
     put_truth(d, step->rd, cc);
 }
 
-/* Special forms; false: none applies. */
-static bool put_special_immediate(struct draft *d, const struct ir_step *step, unsigned w)
+static void emit_add_imm(struct draft *d, const struct ir_step *step)
 {
-    unsigned rd = step->rd, rs1 = step->rs1;
-    bool is_add = step->op == IR_add;
-    if (is_add && (rs1 == 0 || is_known(d, rs1))) {
-        uint64_t sum = d->value[rs1] + (uint64_t)step->imm;
-        set(d, rd, w ? sum : (uint64_t)(int32_t)sum);
-    } else if (is_add && step->imm == 0 && w) {
-        move(d, rd, rs1);
-    } else if (is_add && step->imm == 0) {
-        struct x64_operand a = use_operand(d, rs1);
-        unsigned reg = begin_result(d, rd);
-        x64_ro(d->x, 0x63 | X64_W, reg, a);
-        end_result(d, rd, reg);
-    } else if (step->op == IR_and && step->imm == 0xff) {
-        unsigned a = use(d, rs1), reg = begin_result(d, rd);
-        x64_rr(d->x, 0xb6 | X64_0F | X64_BYTE_RM, reg, a);
-        end_result(d, rd, reg);
-    } else {
-        return false;
-    }
-    return true;
+    if (is_known(d, step->rs1))
+        set(d, step->rd, d->value[step->rs1] + (uint64_t)step->imm);
+    else if (step->imm == 0)
+        move(d, step->rd, step->rs1);
+    else
+        put_immediate(d, step, X64_ADD, X64_W);
 }
 
-static void emit_immediate(struct draft *d, const struct ir_step *step, unsigned w)
+static void emit_add_imm_32(struct draft *d, const struct ir_step *step)
 {
-    if (put_special_immediate(d, step, w))
-        return;
-    switch ((unsigned)step->op) {
-    case IR_add:
-        put_immediate(d, step, X64_ADD, w);
-        break;
-    case IR_and:
-        put_immediate(d, step, X64_AND, w);
-        break;
-    case IR_or:
-        put_immediate(d, step, X64_OR, w);
-        break;
-    case IR_xor:
-        put_immediate(d, step, X64_XOR, w);
-        break;
-    case IR_shl:
-        put_shift_immediate(d, step, X64_SHL, w);
-        break;
-    case IR_shr:
-        put_shift_immediate(d, step, X64_SHR, w);
-        break;
-    case IR_sar:
-        put_shift_immediate(d, step, X64_SAR, w);
-        break;
-    case IR_lt_s:
-        put_compare_immediate(d, step, X64_L);
-        break;
-    case IR_lt_u:
-        put_compare_immediate(d, step, X64_B);
-        break;
+    if (is_known(d, step->rs1)) {
+        set(d, step->rd, (uint64_t)(int32_t)(d->value[step->rs1] + (uint64_t)step->imm));
+    } else if (step->imm == 0) {
+        struct x64_operand a = use_operand(d, step->rs1);
+        unsigned reg = begin_result(d, step->rd);
+        x64_ro(d->x, 0x63 | X64_W, reg, a);
+        end_result(d, step->rd, reg);
+    } else {
+        put_immediate(d, step, X64_ADD, 0);
+    }
+}
+
+static void emit_and_imm(struct draft *d, const struct ir_step *step)
+{
+    if (step->imm == 0xff) {
+        unsigned a = use(d, step->rs1), reg = begin_result(d, step->rd);
+        x64_rr(d->x, 0xb6 | X64_0F | X64_BYTE_RM, reg, a);
+        end_result(d, step->rd, reg);
+    } else {
+        put_immediate(d, step, X64_AND, X64_W);
     }
 }
 
@@ -439,10 +379,9 @@ static struct t1_compare test_of(unsigned reg, enum x64_cc cc)
         .a = operand, .b = operand, .width = 64, .is_test = true, .cc = (uint8_t)cc};
 }
 
-static void emit_branch(struct draft *d, const struct ir_step *step)
+static void emit_branch(struct draft *d, const struct ir_step *step, enum x64_cc cc)
 {
-    enum x64_cc cc = t1_cc_of((enum ir_op)step->op);
-    bool is_unsigned = step->op == IR_lt_u || step->op == IR_ge_u;
+    bool is_unsigned = cc == X64_B || cc == X64_AE;
     struct t1_compare compare;
     if (step->rs2 == 0 && !is_unsigned) {
         compare = test_of(use(d, step->rs1), cc);
@@ -459,6 +398,7 @@ static void emit_branch(struct draft *d, const struct ir_step *step)
 static void emit_jump_reg(struct draft *d, const struct ir_step *step)
 {
     unsigned a = use(d, step->rs1), pc = take(d);
+    d->locked |= 1u << pc;
     if (step->imm)
         x64_lea(d->x, X64_W, pc, x64_at(a, (int32_t)step->imm));
     else
@@ -469,50 +409,144 @@ static void emit_jump_reg(struct draft *d, const struct ir_step *step)
     t1_put_exit_indirect(d->t, pc);
 }
 
+/* One switch, so that one jump of ours depends on what the instruction is. */
 static inline void emit_step(struct draft *d, const struct ir_step *step)
 {
-    switch ((enum ir_step_kind)step->kind) {
-    case STEP_SET:
+    switch ((enum ir_step_op)step->op) {
+    case STEP_set:
         set(d, step->rd, (uint64_t)step->imm);
         break;
-    case STEP_BINARY:
-        emit_binary(d, step, X64_W);
+    case STEP_add:
+        emit_add(d, step);
         break;
-    case STEP_IMMEDIATE:
-        emit_immediate(d, step, X64_W);
+    case STEP_sub:
+        put_binary(d, step, 0x2b, X64_W);
         break;
-    case STEP_BINARY_32:
-        emit_binary(d, step, 0);
+    case STEP_and:
+        put_binary(d, step, 0x23, X64_W);
         break;
-    case STEP_IMMEDIATE_32:
-        emit_immediate(d, step, 0);
+    case STEP_or:
+        put_binary(d, step, 0x0b, X64_W);
         break;
-    case STEP_LOAD:
+    case STEP_xor:
+        put_binary(d, step, 0x33, X64_W);
+        break;
+    case STEP_mul:
+        put_binary(d, step, 0xaf | X64_0F, X64_W);
+        break;
+    case STEP_shl:
+        put_shift(d, step, X64_66, X64_W);
+        break;
+    case STEP_shr:
+        put_shift(d, step, X64_F2, X64_W);
+        break;
+    case STEP_sar:
+        put_shift(d, step, X64_F3, X64_W);
+        break;
+    case STEP_lt_s:
+        put_comparison(d, step, X64_L);
+        break;
+    case STEP_lt_u:
+        put_comparison(d, step, X64_B);
+        break;
+    case STEP_add_32:
+        put_binary(d, step, 0x03, 0);
+        break;
+    case STEP_sub_32:
+        put_binary(d, step, 0x2b, 0);
+        break;
+    case STEP_mul_32:
+        put_binary(d, step, 0xaf | X64_0F, 0);
+        break;
+    case STEP_shl_32:
+        put_shift(d, step, X64_66, 0);
+        break;
+    case STEP_shr_32:
+        put_shift(d, step, X64_F2, 0);
+        break;
+    case STEP_sar_32:
+        put_shift(d, step, X64_F3, 0);
+        break;
+    case STEP_add_imm:
+        emit_add_imm(d, step);
+        break;
+    case STEP_and_imm:
+        emit_and_imm(d, step);
+        break;
+    case STEP_or_imm:
+        put_immediate(d, step, X64_OR, X64_W);
+        break;
+    case STEP_xor_imm:
+        put_immediate(d, step, X64_XOR, X64_W);
+        break;
+    case STEP_shl_imm:
+        put_shift_immediate(d, step, X64_SHL, X64_W);
+        break;
+    case STEP_shr_imm:
+        put_shift_immediate(d, step, X64_SHR, X64_W);
+        break;
+    case STEP_sar_imm:
+        put_shift_immediate(d, step, X64_SAR, X64_W);
+        break;
+    case STEP_lt_s_imm:
+        put_compare_immediate(d, step, X64_L);
+        break;
+    case STEP_lt_u_imm:
+        put_compare_immediate(d, step, X64_B);
+        break;
+    case STEP_add_imm_32:
+        emit_add_imm_32(d, step);
+        break;
+    case STEP_shl_imm_32:
+        put_shift_immediate(d, step, X64_SHL, 0);
+        break;
+    case STEP_shr_imm_32:
+        put_shift_immediate(d, step, X64_SHR, 0);
+        break;
+    case STEP_sar_imm_32:
+        put_shift_immediate(d, step, X64_SAR, 0);
+        break;
+    case STEP_load:
         emit_load(d, step);
         break;
-    case STEP_STORE:
+    case STEP_store:
         emit_store(d, step);
         break;
-    case STEP_LOAD_F64:
+    case STEP_load_f64:
         emit_load_f64(d, step);
         break;
-    case STEP_STORE_F64:
+    case STEP_store_f64:
         emit_store_f64(d, step);
         break;
-    case STEP_BRANCH:
-        emit_branch(d, step);
+    case STEP_eq:
+        emit_branch(d, step, X64_E);
         break;
-    case STEP_JUMP:
+    case STEP_ne:
+        emit_branch(d, step, X64_NE);
+        break;
+    case STEP_branch_lt_s:
+        emit_branch(d, step, X64_L);
+        break;
+    case STEP_ge_s:
+        emit_branch(d, step, X64_GE);
+        break;
+    case STEP_branch_lt_u:
+        emit_branch(d, step, X64_B);
+        break;
+    case STEP_ge_u:
+        emit_branch(d, step, X64_AE);
+        break;
+    case STEP_jump:
         t1_put_exit_direct(d->t, (uint64_t)step->imm);
         break;
-    case STEP_JUMP_REG:
+    case STEP_jump_reg:
         emit_jump_reg(d, step);
         break;
-    case STEP_TRAP:
+    case STEP_trap:
         t1_put_trap(d->t, (uint64_t)step->imm, step->detail);
         break;
-    case STEP_NONE:
-    case STEP_KIND_COUNT:
+    case STEP_none:
+    case STEP_OP_COUNT:
         break;
     }
 }

@@ -79,7 +79,7 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
     if (*ret_status != STATUS_OK)
         return true;
     const struct ir_step *last = &steps.step[steps.count - 1];
-    if (last->kind == STEP_JUMP)
+    if (last->op == STEP_jump)
         translate_mark_callee(exec, tb, (uint64_t)last->imm, last->detail == IR_BRANCH_CALL);
     account(exec, tb);
     return true;

@@ -9,32 +9,37 @@
 
 #include "src/ir/ir.h"
 
-enum ir_step_kind {
-    STEP_NONE,      /* the instruction is no step */
-    STEP_SET,       /* rd := imm */
-    STEP_BINARY,    /* rd := rs1 op rs2 */
-    STEP_IMMEDIATE, /* rd := rs1 op imm */
-    STEP_BINARY_32, /* the same with the low 32 bits, the result sign-extended */
-    STEP_IMMEDIATE_32,
-    STEP_LOAD,      /* rd := memory at rs1 + imm, by memop; rd may be 0 */
-    STEP_STORE,     /* memory at rs1 + imm := rs2 */
-    STEP_LOAD_F64,  /* f register rd */
-    STEP_STORE_F64, /* f register rs2 */
+/* name_imm: the immediate is the second operand; name_32: on the low 32 bits, the result sign-extended. */
+enum ir_step_op {
+    STEP_none, /* the instruction is no step */
+    STEP_set,  /* rd := imm */
+    STEP_add, STEP_sub, STEP_and, STEP_or, STEP_xor, STEP_mul, /* rd := rs1 op rs2, as in ir_ops.def */
+    STEP_shl, STEP_shr, STEP_sar, STEP_lt_s, STEP_lt_u,
+    STEP_add_32, STEP_sub_32, STEP_mul_32, STEP_shl_32, STEP_shr_32, STEP_sar_32,
+    STEP_add_imm, STEP_and_imm, STEP_or_imm, STEP_xor_imm, STEP_shl_imm, STEP_shr_imm, STEP_sar_imm,
+    STEP_lt_s_imm, STEP_lt_u_imm,
+    STEP_add_imm_32, STEP_shl_imm_32, STEP_shr_imm_32, STEP_sar_imm_32,
+    STEP_load,      /* rd := memory at rs1 + imm, by memop; rd may be 0 */
+    STEP_store,     /* memory at rs1 + imm := rs2 */
+    STEP_load_f64,  /* the same with f registers */
+    STEP_store_f64,
     /* what ends a block: */
-    STEP_BRANCH,    /* to imm if rs1 op rs2, else to the next instruction */
-    STEP_JUMP,      /* to imm, detail: enum ir_branch */
-    STEP_JUMP_REG,  /* to (rs1 + imm) & ~1, detail: enum ir_branch; rd := the next instruction's pc, unless
+    STEP_eq, STEP_ne, STEP_branch_lt_s, STEP_ge_s, STEP_branch_lt_u, STEP_ge_u, /* to imm if rs1 op rs2,
+                       else to the next instruction */
+    STEP_jump,      /* to imm, detail: enum ir_branch */
+    STEP_jump_reg,  /* to (rs1 + imm) & ~1, detail: enum ir_branch; rd := the next instruction's pc, unless
                        rd is 0 */
-    STEP_TRAP,      /* detail: enum ir_trap, at the instruction */
-    STEP_KIND_COUNT
+    STEP_trap,      /* detail: enum ir_trap, at the instruction */
+    STEP_OP_COUNT,
+    STEP_FIRST_WITHOUT_RESULT = STEP_load,
+    STEP_FIRST_END = STEP_eq,
 };
 
 struct ir_step {
-    uint8_t kind;    /* enum ir_step_kind */
-    uint8_t op;      /* enum ir_op */
+    uint8_t op;      /* enum ir_step_op */
     uint8_t rd, rs1, rs2;
-    uint8_t detail;
     uint16_t memop;  /* as in ir.h, with the instruction's place */
+    uint8_t detail;
     int64_t imm;
 };
 _Static_assert(sizeof(struct ir_step) == 16, "a step is 16 bytes");

@@ -6,16 +6,20 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum operands { NO_STEP, X, I, SHIFT, STORE, BRANCH, LUI, AUIPC, JAL, JALR, TRAP };
+enum operands { NO_STEP, X, TRAP, I, JALR, SHIFT, STORE, BRANCH, LUI, AUIPC, JAL };
 
 struct form {
     uint8_t operands; /* enum operands */
-    uint8_t kind, op, detail;
+    uint8_t op;       /* enum ir_step_op */
+    uint8_t detail;
+    uint8_t is_relative; /* the immediate counts from the instruction's address */
 };
 
+#define IS_RELATIVE(operands)                                                                      \
+    ((operands) == BRANCH || (operands) == AUIPC || (operands) == JAL || (operands) == TRAP)
 static const struct form forms[RV64_WORD_ROWS + 1] = {
-#define STEP(name, operands, kind, op, detail)                                                     \
-    [RV64_##name] = {operands, STEP_##kind, IR_##op, detail},
+#define STEP(name, operands, op, detail)                                                           \
+    [RV64_##name] = {operands, STEP_##op, detail, IS_RELATIVE(operands)},
 #include "src/guest/riscv64/steps.def"
 #undef STEP
 };
@@ -35,61 +39,46 @@ static enum ir_branch branch_of_jalr(uint32_t word)
                                      : IR_BRANCH_JUMP;
 }
 
-/* What does nothing but write register 0. Loads may fault; jumps go on without it. */
-static bool is_idle(const struct ir_step *step)
+/* The branch that a jump is, else what the form says. */
+static inline uint8_t detail_of(const struct form *form, uint32_t word)
 {
-    return step->rd == 0 && step->kind <= STEP_IMMEDIATE_32;
+    if (form->operands == JAL)
+        return is_link(rv64_rd(word)) ? IR_BRANCH_CALL : IR_BRANCH_JUMP;
+    return form->operands == JALR ? (uint8_t)branch_of_jalr(word) : form->detail;
 }
 
-/* The step of an instruction wherever it is: an immediate that counts from the instruction's address
- * still does (is_relative). */
-static inline struct ir_step form_step(unsigned row, uint32_t word)
+/* All kinds of immediates are taken out, and one is chosen: no branch depends on the instruction. */
+static inline int64_t immediate_of(const struct form *form, uint32_t word)
+{
+    int32_t upper = (int32_t)rv64_imm_u(word), i = (int32_t)rv64_imm_i(word);
+    int32_t immediates[] = {
+        [NO_STEP] = 0,
+        [X] = 0,
+        [TRAP] = 0,
+        [I] = i,
+        [JALR] = i,
+        [SHIFT] = (int32_t)rv64_shamt(word),
+        [STORE] = (int32_t)rv64_imm_s(word),
+        [BRANCH] = (int32_t)rv64_imm_b(word),
+        [LUI] = upper,
+        [AUIPC] = upper,
+        [JAL] = (int32_t)rv64_imm_j(word),
+    };
+    return immediates[form->operands];
+}
+
+/* The step of an instruction at pc, offset bytes behind the start of its block. */
+static inline struct ir_step step_of(unsigned row, uint32_t word, uint64_t pc, uint32_t offset)
 {
     const struct form *form = &forms[row];
-    struct ir_step step = {.kind = form->kind,
-                           .op = form->op,
-                           .rd = (uint8_t)rv64_rd(word),
-                           .rs1 = (uint8_t)rv64_rs1(word),
-                           .rs2 = (uint8_t)rv64_rs2(word),
-                           .detail = form->detail,
-                           .memop = form->detail};
-    switch ((enum operands)form->operands) {
-    case X:
-    case TRAP:
-    case NO_STEP:
-        break;
-    case I:
-        step.imm = rv64_imm_i(word);
-        break;
-    case SHIFT:
-        step.imm = rv64_shamt(word);
-        break;
-    case STORE:
-        step.imm = rv64_imm_s(word);
-        break;
-    case BRANCH:
-        step.imm = rv64_imm_b(word);
-        break;
-    case LUI:
-    case AUIPC:
-        step.imm = rv64_imm_u(word);
-        break;
-    case JAL:
-        step.imm = rv64_imm_j(word);
-        step.detail = is_link(step.rd) ? IR_BRANCH_CALL : IR_BRANCH_JUMP;
-        break;
-    case JALR:
-        step.imm = rv64_imm_i(word);
-        step.detail = (uint8_t)branch_of_jalr(word);
-        break;
-    }
-    return step;
-}
-
-static bool is_relative(unsigned row)
-{
-    uint8_t operands = forms[row].operands;
-    return operands == BRANCH || operands == AUIPC || operands == JAL || operands == TRAP;
+    return (struct ir_step){.op = form->op,
+                            .rd = (uint8_t)rv64_rd(word),
+                            .rs1 = (uint8_t)rv64_rs1(word),
+                            .rs2 = (uint8_t)rv64_rs2(word),
+                            .memop = (uint16_t)(form->detail | offset / 2 << 4),
+                            .detail = detail_of(form, word),
+                            .imm = immediate_of(form, word) +
+                                   (int64_t)(pc & -(uint64_t)form->is_relative)};
 }
 
 /* ---- 16-bit instructions, remembered ---- */
@@ -100,11 +89,10 @@ static bool is_relative(unsigned row)
 enum { MEMOS_LOG2 = 11 };
 static _Atomic uint64_t memos[1 << MEMOS_LOG2];
 
-/* From the lowest bit: half-word 16, kind 4, op 7, rd 5, rs1 5, rs2 5, detail 3, relative 1, immediate 18
+/* From the lowest bit: half-word 16, op 7, rd 5, rs1 5, rs2 5, detail 3, relative 1, immediate 18
  * (signed). */
-enum { AT_KIND = 16, AT_OP = 20, AT_RD = 27, AT_RS1 = 32, AT_RS2 = 37, AT_DETAIL = 42, AT_RELATIVE = 45,
-       AT_IMM = 46 };
-_Static_assert(STEP_KIND_COUNT <= 16 && IR_OP_COUNT <= 128 && IR_BRANCH_COUNT <= 8 && IR_TRAP_COUNT <= 8,
+enum { AT_OP = 16, AT_RD = 23, AT_RS1 = 28, AT_RS2 = 33, AT_DETAIL = 38, AT_RELATIVE = 41, AT_IMM = 42 };
+_Static_assert(STEP_OP_COUNT <= 128 && IR_BRANCH_COUNT <= 8 && IR_TRAP_COUNT <= 8,
                "a step of a 16-bit instruction fits one word");
 
 static _Atomic uint64_t *memo_of(uint32_t half)
@@ -115,29 +103,28 @@ static _Atomic uint64_t *memo_of(uint32_t half)
 __attribute__((noinline)) static uint64_t remember(uint32_t half)
 {
     struct rv64_insn insn = rv64_decode(half);
-    struct ir_step step = form_step(insn.row, insn.word);
-    uint64_t memo = half | (uint64_t)step.kind << AT_KIND | (uint64_t)step.op << AT_OP |
-                    (uint64_t)step.rd << AT_RD | (uint64_t)step.rs1 << AT_RS1 |
-                    (uint64_t)step.rs2 << AT_RS2 | (uint64_t)step.detail << AT_DETAIL |
-                    (uint64_t)is_relative(insn.row) << AT_RELATIVE | (uint64_t)step.imm << AT_IMM;
+    struct ir_step step = step_of(insn.row, insn.word, 0, 0);
+    uint64_t memo = half | (uint64_t)step.op << AT_OP | (uint64_t)step.rd << AT_RD |
+                    (uint64_t)step.rs1 << AT_RS1 | (uint64_t)step.rs2 << AT_RS2 |
+                    (uint64_t)step.detail << AT_DETAIL |
+                    (uint64_t)forms[insn.row].is_relative << AT_RELATIVE |
+                    (uint64_t)step.imm << AT_IMM;
     atomic_store_explicit(memo_of(half), memo, memory_order_relaxed);
     return memo;
 }
 
-/* offset: of the instruction, in its block. */
 static inline struct ir_step half_step(uint32_t half, uint64_t pc, uint32_t offset)
 {
     uint64_t memo = atomic_load_explicit(memo_of(half), memory_order_relaxed);
     if (__builtin_expect((uint16_t)memo != half, 0))
         memo = remember(half);
     uint8_t detail = memo >> AT_DETAIL & 7;
-    return (struct ir_step){.kind = memo >> AT_KIND & 15,
-                            .op = memo >> AT_OP & 127,
+    return (struct ir_step){.op = memo >> AT_OP & 127,
                             .rd = memo >> AT_RD & 31,
                             .rs1 = memo >> AT_RS1 & 31,
                             .rs2 = memo >> AT_RS2 & 31,
-                            .detail = detail,
                             .memop = (uint16_t)(detail | offset / 2 << 4),
+                            .detail = detail,
                             .imm = ((int64_t)memo >> AT_IMM) +
                                    (int64_t)(pc & -(memo >> AT_RELATIVE & 1))};
 }
@@ -163,101 +150,85 @@ static inline unsigned row_of(uint32_t word)
     return row;
 }
 
-static inline struct ir_step word_step(uint32_t word, uint64_t pc, uint32_t offset)
-{
-    unsigned row = row_of(word);
-    struct ir_step step = form_step(row, word);
-    step.memop = (uint16_t)(step.memop | offset / 2 << 4);
-    step.imm += (int64_t)(pc & -(uint64_t)is_relative(row));
-    return step;
-}
-
 /* ---- the block ---- */
-
-static void append(struct ir_steps *steps, struct ir_step step)
-{
-    steps->step[steps->count++] = step;
-}
 
 static void append_set(struct ir_steps *steps, unsigned rd, uint64_t value)
 {
-    append(steps, (struct ir_step){
-                      .kind = STEP_SET, .op = IR_const, .rd = (uint8_t)rd, .imm = (int64_t)value});
+    steps->step[steps->count++] =
+        (struct ir_step){.op = STEP_set, .rd = (uint8_t)rd, .imm = (int64_t)value};
 }
 
-/* The link first: nothing else that the jump does depends on the register. */
-static void append_jump(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
+/* A jump to a known place is made without the link, which goes first: nothing that the jump does
+ * depends on the register. */
+static void end_with_jump(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
 {
     if (step.rd != 0)
         append_set(steps, step.rd, next_pc);
-    append(steps, step);
+    steps->step[steps->count++] = step;
 }
 
-/* Through a register that has just been set, it goes to a known place. */
-static void append_jump_reg(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
+/* Through a register that has just been set, a jump goes to a known place. */
+static void end_with_jump_reg(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
 {
     const struct ir_step *last = &steps->step[steps->count - 1];
-    if (steps->count == 0 || last->kind != STEP_SET || last->rd != step.rs1) {
-        append(steps, step);
+    if (steps->count == 0 || last->op != STEP_set || last->rd != step.rs1) {
+        steps->step[steps->count++] = step;
         return;
     }
-    step.kind = STEP_JUMP;
+    step.op = STEP_jump;
     step.imm = (last->imm + step.imm) & ~INT64_C(1);
     if (step.detail == IR_BRANCH_RETURN)
         step.detail = IR_BRANCH_JUMP;
-    append_jump(steps, step, next_pc);
+    end_with_jump(steps, step, next_pc);
 }
 
-/* The step of an instruction of so many bytes at pc. False: it is none. */
-static inline bool append_step(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
+/* The last instruction of the block; false: it is no step. */
+static bool end_with(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
 {
-    if (__builtin_expect(step.kind == STEP_NONE, 0))
+    if (step.op == STEP_none)
         return false;
-    if (step.kind == STEP_JUMP)
-        append_jump(steps, step, next_pc);
-    else if (step.kind == STEP_JUMP_REG)
-        append_jump_reg(steps, step, next_pc);
-    else if (!is_idle(&step))
-        append(steps, step);
+    if (step.op == STEP_jump)
+        end_with_jump(steps, step, next_pc);
+    else if (step.op == STEP_jump_reg)
+        end_with_jump_reg(steps, step, next_pc);
+    else
+        steps->step[steps->count++] = step;
     return true;
 }
 
-/* The next instruction; gives its size, 0 when it is no step. */
-static inline unsigned append_insn(struct ir_steps *steps, uint32_t bits, uint64_t pc)
+/* Does nothing but write register 0. Loads may fault; jumps go on without it. */
+static inline bool is_idle(const struct ir_step *step)
 {
-    uint32_t offset = (uint32_t)(pc - steps->guest_pc);
-    unsigned size = rv64_size(bits);
-    struct ir_step step =
-        size == 4 ? word_step(bits, pc, offset) : half_step(bits & 0xffff, pc, offset);
-    return append_step(steps, step, pc + size) ? size : 0;
-}
-
-static bool ends_block(const struct ir_steps *steps)
-{
-    return steps->count > 0 && steps->step[steps->count - 1].kind >= STEP_BRANCH;
+    return step->rd == 0 && step->op < STEP_FIRST_WITHOUT_RESULT;
 }
 
 bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
                 struct ir_steps *steps)
 {
     uint32_t at = 0, length = 0;
+    bool is_ended = false, is_known = true;
     if (max_insns > IR_MAX_STEPS)
         max_insns = IR_MAX_STEPS;
     steps->guest_pc = pc;
     steps->count = 0;
-    while (length < max_insns && available_bytes - at >= 4 && !ends_block(steps)) {
+    while (length < max_insns && available_bytes - at >= 4 && !is_ended) {
         uint32_t bits;
         memcpy(&bits, bytes + at, sizeof bits);
-        unsigned size = append_insn(steps, bits, pc + at);
-        if (size == 0)
-            return false;
-        at += size;
+        struct ir_step step = rv64_is_word((uint16_t)bits)
+                                  ? step_of(row_of(bits), bits, pc + at, at)
+                                  : half_step(bits & 0xffff, pc + at, at);
+        at += rv64_size(bits);
         length++;
+        is_ended = step.op - 1u >= STEP_FIRST_END - 1u; /* STEP_none too */
+        steps->step[steps->count] = step;
+        steps->count += !is_ended & !is_idle(&step);
+        if (is_ended)
+            is_known = end_with(steps, step, pc + at);
     }
     steps->guest_length = length;
     steps->guest_size_bytes = at;
-    if (length > 0 && !ends_block(steps))
-        append(steps, (struct ir_step){
-                          .kind = STEP_JUMP, .detail = IR_BRANCH_JUMP, .imm = (int64_t)(pc + at)});
-    return length > 0;
+    if (length > 0 && !is_ended)
+        steps->step[steps->count++] = (struct ir_step){
+            .op = STEP_jump, .detail = IR_BRANCH_JUMP, .imm = (int64_t)(pc + at)};
+    return length > 0 && is_known;
 }
