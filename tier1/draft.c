@@ -553,7 +553,12 @@ static inline void emit_step(struct draft *d, const struct ir_step *step)
 
 void t1_emit_draft(struct t1 *t, const struct ir_steps *steps)
 {
-    struct draft d = {.t = t, .x = &t->x, .steps = steps, .known = 1};
+    struct draft d; /* values are set when they are known */
+    d.t = t;
+    d.x = &t->x;
+    d.steps = steps;
+    d.next = 0;
+    d.known = 1;
     d.value[0] = 0;
     memcpy(d.place, t->host_of, 32);
     memset(d.holds, NOBODY, sizeof d.holds);

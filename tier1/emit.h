@@ -329,7 +329,7 @@ struct x64_mem t1_guest_memory(unsigned base, int32_t disp);
 void t1_emit_draft(struct t1 *t, const struct ir_steps *steps);
 /* Bytes that a draft takes at most. */
 size_t t1_draft_bytes(const struct ir_steps *steps);
-/* Whether the host and the options are such that drafts can be made. */
+/* Are the host and the options such that drafts can be made? */
 bool t1_can_draft(const struct t1 *t);
 
 /* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */

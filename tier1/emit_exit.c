@@ -77,7 +77,7 @@ void t1_emit_prologue(struct t1 *t)
 static unsigned padding_for_rel32(const struct t1 *t, unsigned distance)
 {
     unsigned place = (unsigned)((uintptr_t)x64_here(&t->x) + distance) & 7;
-    return place > 4 ? 8 - place : 0;
+    return (8 - place) * (place > 4);
 }
 
 static struct tb *successor(struct t1 *t, uint64_t pc)
@@ -119,9 +119,8 @@ static void cold_poll_direct(struct t1 *t, const struct t1_cold *cold)
  * one word. They are cheaper than a NOP, which is an instruction of its own. */
 static void put_link_padding(struct t1 *t, unsigned opcode_bytes)
 {
-    enum { CS_PREFIX = 0x2e };
-    for (unsigned padding = padding_for_rel32(t, opcode_bytes); padding > 0; padding--)
-        x64_u8(&t->x, CS_PREFIX);
+    const uint64_t cs_prefixes = 0x2e2e2e2e;
+    x64_put(&t->x, cs_prefixes, padding_for_rel32(t, opcode_bytes));
 }
 
 void t1_put_exit_direct(struct t1 *t, uint64_t pc)

@@ -54,7 +54,7 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
     t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
     t->exits = grown(t->exits, capacity, sizeof *t->exits);
     t->colds = grown(t->colds, capacity * 3 + 1, sizeof *t->colds);
-    t->faults = grown(t->faults, capacity * 2, sizeof *t->faults);
+    t->faults = grown(t->faults, capacity * 2 + 16, sizeof *t->faults);
     t->capacity = capacity;
 }
 
@@ -202,6 +202,17 @@ static uint16_t bytes_of_colds(const struct t1 *t)
     return size_bytes < UINT16_MAX ? (uint16_t)size_bytes : UINT16_MAX;
 }
 
+/* In pieces of 16 bytes, of which there is one or two; the arrays have room for whole ones. */
+static const struct fault_point *copy_faults(const struct t1 *t)
+{
+    enum { PIECE_BYTES = 16 };
+    size_t size_bytes = t->fault_count * sizeof *t->faults;
+    uint8_t *copy = arena_alloc(&t->cache->arena, size_bytes);
+    for (size_t at = 0; at < size_bytes; at += PIECE_BYTES)
+        memcpy(copy + at, (const uint8_t *)t->faults + at, PIECE_BYTES);
+    return (const struct fault_point *)(void *)copy;
+}
+
 static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
 {
     struct tb_cache *cache = t->cache;
@@ -212,12 +223,7 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
     code->guest_length = t->guest_length;
     code->is_draft = !t->block;
     code->fault_count = (uint16_t)t->fault_count;
-    if (t->fault_count) {
-        struct fault_point *faults =
-            arena_alloc(&cache->arena, t->fault_count * sizeof *faults);
-        memcpy(faults, t->faults, t->fault_count * sizeof *faults);
-        code->faults = faults;
-    }
+    code->faults = copy_faults(t);
     for (uint32_t i = 0; i < t->exit_count; i++)
         tb_link(cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
                 TB_LINK_JUMP);
@@ -261,16 +267,13 @@ static void dump(FILE *out, const struct t1 *t, const uint8_t *start, uint32_t s
 
 /* ---- the tier ---- */
 
-static void begin(struct t1 *t, const struct tier_job *job)
+/* Gives the bytes of code that the block may need. */
+static size_t begin_block(struct t1 *t, const struct tier_job *job)
 {
+    const struct ir_block *block = job->block;
     t->cache = job->cache;
     t->tb = job->tb;
     t->is_counted = job->is_counted;
-}
-
-/* Gives the bytes of code that the block may need. */
-static size_t begin_block(struct t1 *t, const struct ir_block *block)
-{
     t->block = block;
     t->insns = block->insns;
     t->guest_pc = block->guest_pc;
@@ -282,8 +285,10 @@ static size_t begin_block(struct t1 *t, const struct ir_block *block)
     return 1024 + (size_t)block->length * MAX_NODE_BYTES;
 }
 
-static size_t begin_draft(struct t1 *t, const struct ir_steps *steps)
+static size_t begin_draft(struct t1 *t, struct tb *tb, const struct ir_steps *steps)
 {
+    t->tb = tb;
+    t->is_counted = true;
     t->block = NULL;
     t->guest_pc = steps->guest_pc;
     t->guest_size_bytes = steps->guest_size_bytes;
@@ -294,15 +299,14 @@ static size_t begin_draft(struct t1 *t, const struct ir_steps *steps)
     return 1024 + t1_draft_bytes(steps);
 }
 
-static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+/* The code of what was begun; steps: of a draft, or NULL. */
+static enum status finish(struct t1 *t, size_t wanted, const struct ir_steps *steps, FILE *dump_file,
+                          struct error *err)
 {
-    struct t1 *t = &((struct tier1 *)tier)->state;
-    begin(t, job);
-    size_t wanted = job->steps ? begin_draft(t, job->steps) : begin_block(t, job->block);
     uint8_t *start = reserve(t, wanted);
     if (!start)
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    emit_block(t, job->steps);
+    emit_block(t, steps);
     uint32_t size_bytes = x64_offset(&t->x);
     code_trim(t->cache->memory, x64_here(&t->x));
     if (!has_failed(t))
@@ -315,10 +319,23 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
     struct tb_code *code = install(t, start, size_bytes);
-    if (job->dump.x64)
-        dump(job->dump.x64, t, start, size_bytes);
+    if (dump_file)
+        dump(dump_file, t, start, size_bytes);
     tb_publish(t->cache, code, start);
     return STATUS_OK;
+}
+
+static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+{
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    return finish(t, begin_block(t, job), NULL, job->dump.x64, err);
+}
+
+static enum status draft(struct tier *tier, struct tb *tb, const struct ir_steps *steps,
+                         struct error *err)
+{
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    return finish(t, begin_draft(t, tb, steps), steps, NULL, err);
 }
 
 static void destroy(struct tier *tier)
@@ -362,7 +379,7 @@ struct tier *tier1_create_with_features(struct tb_cache *cache, const struct tie
     tier1->state.features = features;
     t1_plan_init(&tier1->state);
     init_pinned(&tier1->state, options);
-    tier1->tier.makes_drafts = t1_can_draft(&tier1->state);
+    tier1->tier.draft = t1_can_draft(&tier1->state) ? draft : NULL;
     return &tier1->tier;
 }
 

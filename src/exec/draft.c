@@ -15,7 +15,7 @@ void draft_init(struct exec *exec)
     uint32_t shown = EXEC_DUMP_DECODE | EXEC_DUMP_IR | EXEC_DUMP_OPT | EXEC_DUMP_X64 |
                      EXEC_DUMP_REGISTERS;
     bool is_promoted_late = promote_initial_heat(exec, TB_TIER_1) > 4 * DRAFT_RUNS;
-    exec->has_drafts = exec_has(exec, FEATURE_drafts) && exec->tier[1]->makes_drafts &&
+    exec->has_drafts = exec_has(exec, FEATURE_drafts) && exec->tier[1]->draft &&
                        config->isa->steps && is_promoted_late && !(config->dump & shown);
 }
 
@@ -47,6 +47,15 @@ static bool read_steps(struct exec *exec, const struct tb *tb, struct ir_steps *
                                             ret_steps);
 }
 
+/* Its direct exits will be looked up when the draft is made, and their code be translated perhaps. */
+static void expect_exits(struct exec *exec, const struct ir_steps *steps)
+{
+    const struct ir_step *last = &steps->step[steps->count - 1];
+    translate_expect(exec, steps->guest_pc + steps->guest_size_bytes);
+    if (last->op != STEP_jump_reg)
+        translate_expect(exec, (uint64_t)last->imm);
+}
+
 static void account(struct exec *exec, const struct tb *tb)
 {
     const struct tb_code *code = tb_code_of(tb, TB_TIER_1);
@@ -65,17 +74,11 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
     struct ir_steps steps;
     if (!is_wanted(exec, tb) || !read_steps(exec, tb, &steps))
         return false;
-    struct tier_job job = {
-        .cache = exec->cache,
-        .tb = tb,
-        .steps = &steps,
-        .level = TB_TIER_1,
-        .is_counted = true,
-    };
+    expect_exits(exec, &steps);
     tb->guest_size_bytes = (uint16_t)steps.guest_size_bytes;
     tb->guest_length = (uint16_t)steps.guest_length;
     atomic_store_explicit(&tb->heat, DRAFT_RUNS, memory_order_relaxed);
-    *ret_status = exec->tier[1]->compile(exec->tier[1], &job, err);
+    *ret_status = exec->tier[1]->draft(exec->tier[1], tb, &steps, err);
     if (*ret_status != STATUS_OK)
         return true;
     const struct ir_step *last = &steps.step[steps.count - 1];

@@ -309,7 +309,7 @@ static enum status run_reference(struct lockstep *lockstep, enum replay replay, 
     lockstep->trace_count = 0;
     enum status status;
     do {
-        struct tb *tb = translate_at(reference, vcpu->pc, &status, err);
+        struct tb *tb = translate_at(reference, vcpu->pc, NULL, &status, err);
         if (!tb)
             break;
         if (lockstep->trace_count < LOCKSTEP_MAX_TRACE)
@@ -513,7 +513,7 @@ static enum status run_loop(struct lockstep *lockstep, struct error *err)
         if (handle_pending(lockstep) == OS_EXIT)
             return STATUS_OK;
         uint64_t pc = vcpu->pc;
-        struct tb *tb = translate_at(lockstep->candidate, pc, &status, err);
+        struct tb *tb = translate_at(lockstep->candidate, pc, NULL, &status, err);
         if (!tb)
             return status;
         loop_fill_indirect(lockstep->candidate, &turn, tb);

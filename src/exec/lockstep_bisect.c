@@ -48,7 +48,7 @@ bool bisection_recompile(struct bisection *bisection)
     if (!tb)
         return false;
     if (bisection->level < TB_TIER_2)
-        return translate_at(lockstep->candidate, tb->pc, &status, &err) != NULL;
+        return translate_at(lockstep->candidate, tb->pc, NULL, &status, &err) != NULL;
     static const struct region_trial unchanged = {0};
     const struct region_trial *trial = exec->region_trial;
     exec->region_trial = trial ? trial : &unchanged;
@@ -66,7 +66,7 @@ static enum answer trial_step(struct bisection *bisection)
     enum status status;
     if (candidate->vcpu.pc != bisection->pc)
         return lockstep_step_alone(lockstep, &err) == STATUS_OK ? AGREES : FAILED;
-    struct tb *tb = translate_at(candidate, bisection->pc, &status, &err);
+    struct tb *tb = translate_at(candidate, bisection->pc, NULL, &status, &err);
     if (!tb || tb->tier != bisection->level)
         return FAILED;
     for (int i = 0; i < MAX_IDLE; i++) {

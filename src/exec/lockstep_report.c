@@ -149,7 +149,7 @@ static void put_reference_code(FILE *out, struct lockstep *lockstep)
         if (tb)
             tb_drop(exec->cache, tb);
         tb_unlock(exec->cache);
-        translate_at(lockstep->reference, lockstep->trace[i], &status, &err);
+        translate_at(lockstep->reference, lockstep->trace[i], NULL, &status, &err);
     }
     exec->config.dump = 0;
 }

@@ -184,16 +184,23 @@ static bool is_call(const struct exec_thread *thread, const struct turn *turn)
                                   to_pc - from->pc + FAR_BYTES > 2 * FAR_BYTES);
 }
 
-/* The block to run next, by the turn's hint: without lock and look-up. NULL: the hint does not hold,
- * or the block has no code. */
-static struct tb *hinted_tb(struct exec_thread *thread, const struct turn *turn)
+/* The record of the block to run next, by the turn's hint; NULL: the hint does not hold. */
+static struct tb *hinted_tb(const struct exec_thread *thread, const struct turn *turn)
 {
     const struct vcpu *vcpu = &thread->vcpu;
     struct tb *tb = turn->next_hint;
-    if (!tb || turn->generation != thread->exec->cache->generation || tb->pc != vcpu->pc ||
-        tb->mode != tb_mode_of_frm(vcpu->frm) ||
-        atomic_load_explicit(&tb->tier, memory_order_acquire) == TB_TIER_NONE)
-        return NULL;
+    bool holds = tb && turn->generation == thread->exec->cache->generation && tb->pc == vcpu->pc &&
+                 tb->mode == tb_mode_of_frm(vcpu->frm);
+    return holds ? tb : NULL;
+}
+
+/* The block to run next: by the hint, without lock and look-up, where that has code. */
+static struct tb *next_tb(struct exec_thread *thread, const struct turn *turn,
+                          enum status *ret_status, struct error *err)
+{
+    struct tb *tb = hinted_tb(thread, turn);
+    if (!tb || atomic_load_explicit(&tb->tier, memory_order_acquire) == TB_TIER_NONE)
+        return translate_at(thread, thread->vcpu.pc, tb, ret_status, err);
     thread->next_block_hits++;
     return tb;
 }
@@ -222,9 +229,7 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
         if (exec->config.stress.kinds)
             stress_turn(thread);
         thread->is_at_call = is_call(thread, &turn);
-        struct tb *tb = hinted_tb(thread, &turn);
-        if (!tb)
-            tb = translate_at(thread, vcpu->pc, &status, err);
+        struct tb *tb = next_tb(thread, &turn, &status, err);
         if (!tb)
             break;
         loop_fill_indirect(thread, &turn, tb);

@@ -10,23 +10,31 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Guest pcs still to be translated. */
+/* A block still to be translated, as an exit names it. */
+struct place {
+    uint64_t pc;
+    struct tb *tb; /* its record, unless there was a flush; NULL: not known */
+};
+
 struct walk {
-    uint64_t start, end; /* of the range */
-    uint64_t *pc;
+    uint64_t start, size_bytes; /* of the range */
+    struct place *places;
     size_t count, capacity;
 };
 
-static void push(struct walk *walk, uint64_t pc)
+static void grow(struct walk *walk)
 {
-    if (pc < walk->start || pc >= walk->end)
-        return;
-    if (walk->count == walk->capacity) {
-        walk->capacity = walk->capacity ? walk->capacity * 2 : 1024;
-        walk->pc = realloc(walk->pc, walk->capacity * sizeof *walk->pc);
-        CHECK(walk->pc, "out of memory");
-    }
-    walk->pc[walk->count++] = pc;
+    walk->capacity = walk->capacity ? walk->capacity * 2 : 1024;
+    walk->places = realloc(walk->places, walk->capacity * sizeof *walk->places);
+    CHECK(walk->places, "out of memory");
+}
+
+static void push(struct walk *walk, uint64_t pc, struct tb *tb, bool is_wanted)
+{
+    if (walk->count == walk->capacity)
+        grow(walk);
+    walk->places[walk->count] = (struct place){pc, tb};
+    walk->count += is_wanted & (pc - walk->start < walk->size_bytes);
 }
 
 /* Successors that have no code yet. Tier 0 has no links; it takes the ascending order. */
@@ -34,22 +42,26 @@ static void push_successors(struct walk *walk, const struct tb *tb)
 {
     const struct tb_code *code = tb_code_of(tb, tb->tier);
     for (const struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
-        if (link->to->tier == TB_TIER_NONE)
-            push(walk, link->to->pc);
+        push(walk, link->to->pc, link->to, link->to->tier == TB_TIER_NONE);
 }
 
 static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint64_t pc,
                              uint64_t *ret_end, struct error *err)
 {
     enum status status = STATUS_OK;
-    push(walk, pc);
+    const struct tb_cache *cache = thread->exec->cache;
+    uint64_t flushes = cache->stats.flushes;
+    push(walk, pc, NULL, true);
     while (walk->count > 0) {
-        uint64_t next = walk->pc[--walk->count];
-        struct tb *tb = translate_at(thread, next, &status, err);
+        struct place next = walk->places[--walk->count];
+        struct tb *known = cache->stats.flushes == flushes ? next.tb : NULL;
+        if (known && known->tier != TB_TIER_NONE)
+            continue; /* there were two ways to it */
+        struct tb *tb = translate_at(thread, next.pc, known, &status, err);
         if (!tb)
             return status;
         push_successors(walk, tb);
-        if (next == pc)
+        if (next.pc == pc)
             *ret_end = pc + (tb->guest_size_bytes ? tb->guest_size_bytes : 2);
     }
     return STATUS_OK;
@@ -76,12 +88,12 @@ static void summarise(const struct exec *exec, struct exec_translation *ret_tran
 enum status exec_translate_range(struct exec *exec, struct vcpu *vcpu, uint64_t start, uint64_t end,
                                  struct exec_translation *ret_translation, struct error *err)
 {
-    struct walk walk = {.start = start, .end = end};
+    struct walk walk = {.start = start, .size_bytes = end - start};
     uint64_t start_ticks = exec_ticks(), start_ns = cpu_time_ns();
     enum status status = STATUS_OK;
     for (uint64_t pc = start; pc < end && status == STATUS_OK;)
         status = walk_from(vcpu->owner, &walk, pc, &pc, err);
-    free(walk.pc);
+    free(walk.places);
     if (status != STATUS_OK)
         return status;
     struct exec_translation translation = {.time_ns = cpu_time_ns() - start_ns};

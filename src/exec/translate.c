@@ -191,8 +191,7 @@ static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
     *ticks = now;
 }
 
-/* The record of pc will be looked up soon, and its code be translated perhaps. */
-static void expect(const struct exec *exec, uint64_t pc)
+void translate_expect(const struct exec *exec, uint64_t pc)
 {
     tb_expect(exec->cache, pc);
     __builtin_prefetch(space_base(exec->config.space) + pc);
@@ -204,9 +203,9 @@ static void expect_successors(const struct exec *exec, const struct ir_block *bl
     const struct ir_insn *last = ir_last(block);
     if (last->op != IR_exit_direct)
         return;
-    expect(exec, last->imm);
+    translate_expect(exec, last->imm);
     if (block->length > 1 && last[-1].op == IR_exit_if)
-        expect(exec, last[-1].imm);
+        translate_expect(exec, last[-1].imm);
 }
 
 /* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of
@@ -391,12 +390,14 @@ static enum status make_runnable(struct exec_thread *thread, struct tb *tb, stru
     return status;
 }
 
-static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
-                                   struct error *err)
+static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, struct tb *known,
+                                   enum status *ret_status, struct error *err)
 {
     struct tb_cache *cache = thread->exec->cache;
     for (int attempt = 0; attempt < 3; attempt++) {
-        struct tb *tb = tb_reference(cache, pc, tb_mode_of_frm(thread->vcpu.frm));
+        struct tb *tb = known && attempt == 0
+                            ? known
+                            : tb_reference(cache, pc, tb_mode_of_frm(thread->vcpu.frm));
         if (tb)
             tb->is_called_otherwise |= thread->is_at_call;
         if (tb && tb->tier != TB_TIER_NONE)
@@ -416,12 +417,12 @@ static struct tb *translate_locked(struct exec_thread *thread, uint64_t pc, enum
     return NULL;
 }
 
-struct tb *translate_at(struct exec_thread *thread, uint64_t pc, enum status *ret_status,
-                        struct error *err)
+struct tb *translate_at(struct exec_thread *thread, uint64_t pc, struct tb *known,
+                        enum status *ret_status, struct error *err)
 {
     struct tb_cache *cache = thread->exec->cache;
     tb_lock(cache);
-    struct tb *tb = translate_locked(thread, pc, ret_status, err);
+    struct tb *tb = translate_locked(thread, pc, known, ret_status, err);
     if (tb)
         *ret_status = STATUS_OK;
     tb_unlock(cache);

@@ -226,15 +226,14 @@ static void patch_entry_slot(struct tb_cache *cache, const uint8_t *start, const
 static const void *link_entry(const struct tb *to)
 {
     const uint8_t *entry = atomic_load_explicit(&to->entry, memory_order_relaxed);
-    return to->tier == TB_TIER_1 ? entry + TB_ENTRY_SLOT_BYTES : entry;
+    return entry + TB_ENTRY_SLOT_BYTES * (to->tier == TB_TIER_1);
 }
 
 static void write_link(struct tb_cache *cache, const struct tb_link *link)
 {
-    const void *stub = tb_stub(link->to), *entry = stub;
+    const void *stub = tb_stub(link->to);
+    const void *entry = cache->config.is_chaining ? link_entry(link->to) : stub;
     uint8_t *site = cache->memory->x_base + link->site;
-    if (cache->config.is_chaining)
-        entry = link_entry(link->to);
     switch ((enum tb_link_kind)link->kind) {
     case TB_LINK_JUMP:
         patch_rel32(cache, site, entry);
@@ -243,8 +242,7 @@ static void write_link(struct tb_cache *cache, const struct tb_link *link)
         __atomic_store_n((const void **)(void *)site, entry, __ATOMIC_RELEASE);
         break;
     }
-    if (entry != stub)
-        cache->stats.links++;
+    cache->stats.links += entry != stub;
 }
 
 void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,

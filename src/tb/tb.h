@@ -54,7 +54,7 @@ enum { TB_ENTRY_SLOT_BYTES = 5 };
 static inline unsigned tb_entry_padding(const void *x_address)
 {
     unsigned place = (uintptr_t)x_address & 7;
-    return place + TB_ENTRY_SLOT_BYTES > 8 ? 8 - place : 0;
+    return (8 - place) * (place + TB_ENTRY_SLOT_BYTES > 8); /* without a branch: nobody can predict it */
 }
 
 /* One piece of generated code. Owner: the cache's arena, until the next flush. That of tier 1, of

@@ -58,8 +58,6 @@ struct tier_job {
     struct tb_cache *cache;
     struct tb *tb;
     const struct ir_block *block;   /* tiers 0 and 1 */
-    const struct ir_steps *steps;   /* tier 1: not NULL for a draft, which is made of these, and block is
-                                       NULL */
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;
     bool is_counted;                /* tier 1: decrement tb->heat at entry, and leave by the TB's stub
@@ -80,7 +78,6 @@ struct tier_job {
 
 struct tier {
     const char *name;
-    bool makes_drafts; /* tier 1: takes jobs with steps; constant */
     /* Compiles the job and publishes the result (tb_code_new, tb_link, tb_cover, tb_publish).
      * Tiers 0 and 1 are called with the cache's lock held. Tier 2 is called without it, on a
      * compile thread, and takes it for linking and publishing only; when guest code of the
@@ -88,6 +85,10 @@ struct tier {
      * STATUS_CODE_FULL: the caller flushes and tries again. STATUS_REJECTED: never again for this
      * TB; err says why. */
     enum status (*compile)(struct tier *tier, const struct tier_job *job, struct error *err);
+    /* Tier 1 only: the same as compile with steps in the place of IR, for a draft (exec/draft.c), which is
+     * counted. NULL: this tier makes none. */
+    enum status (*draft)(struct tier *tier, struct tb *tb, const struct ir_steps *steps,
+                         struct error *err);
     /* Tier 0 only: interprets from tb on until another tier must take over; sets the vcpu's exit
      * fields as generated code does. */
     void (*run)(struct tier *tier, struct vcpu *vcpu, struct tb *tb);

@@ -86,7 +86,7 @@ static inline struct ir_step step_of(unsigned row, uint32_t word, uint64_t pc, u
 /* Programs use few of them, each often. What a half-word stands for is kept in one word, at a place
  * chosen by the half-word. Entries are shared by all threads; an empty one stands for half-word 0, which
  * is illegal and no step. */
-enum { MEMOS_LOG2 = 11 };
+enum { MEMOS_LOG2 = 12 };
 static _Atomic uint64_t memos[1 << MEMOS_LOG2];
 
 /* From the lowest bit: half-word 16, op 7, rd 5, rs1 5, rs2 5, detail 3, relative 1, immediate 18
