@@ -111,6 +111,17 @@ static inline void end_result(struct draft *d, unsigned rd, unsigned reg)
     hold(d, reg, rd);
 }
 
+/* An instruction with a register or the memory of a guest register. */
+static inline void put(struct draft *d, unsigned spec, unsigned reg, struct x64_operand operand)
+{
+    if (operand.kind == X64_REG)
+        x64_rr(d->x, spec, reg, operand.reg);
+    else if (spec & X64_0F)
+        x64_ro(d->x, spec, reg, operand);
+    else
+        x64_r12(d->x, spec, reg, operand.value);
+}
+
 /* rd gets another value, which no scratch register holds. */
 static void forget(struct draft *d, unsigned rd)
 {
@@ -151,7 +162,7 @@ static void move(struct draft *d, unsigned rd, unsigned rs)
         return;
     }
     if (is_in_host(d, rd)) {
-        x64_mov_ro(d->x, d->place[rd], use_operand(d, rs));
+        put(d, 0x8b | X64_W, d->place[rd], use_operand(d, rs));
     } else {
         unsigned reg = use(d, rs);
         forget(d, rd);
@@ -177,7 +188,7 @@ static inline void put_binary(struct draft *d, const struct ir_step *step, unsig
     struct x64_operand b = use_operand(d, step->rs2);
     unsigned reg = begin_result(d, step->rd);
     if (reg == a) {
-        x64_ro(d->x, spec | w, reg, b);
+        put(d, spec | w, reg, b);
     } else if (x64_is_reg(b, reg) && is_sub) {
         x64_f7(d->x, X64_NEG, w, reg);
         x64_rr(d->x, 0x03 | w, reg, a);
@@ -187,7 +198,7 @@ static inline void put_binary(struct draft *d, const struct ir_step *step, unsig
         x64_lea(d->x, w, reg, (struct x64_mem){(uint8_t)a, b.reg, 0, 0});
     } else {
         x64_mov_rr(d->x, reg, a);
-        x64_ro(d->x, spec | w, reg, b);
+        put(d, spec | w, reg, b);
     }
     extend(d, w, reg);
     end_result(d, step->rd, reg);
@@ -215,7 +226,8 @@ static void put_truth(struct draft *d, unsigned rd, enum x64_cc cc)
 static void put_comparison(struct draft *d, const struct ir_step *step, enum x64_cc cc)
 {
     unsigned a = use(d, step->rs1);
-    x64_ro(d->x, 0x3b | X64_W, a, use_operand(d, step->rs2));
+    struct x64_operand b = use_operand(d, step->rs2);
+    put(d, 0x3b | X64_W, a, b);
     put_truth(d, step->rd, cc);
 }
 
@@ -275,7 +287,7 @@ static void emit_add_imm_32(struct draft *d, const struct ir_step *step)
     } else if (step->imm == 0) {
         struct x64_operand a = use_operand(d, step->rs1);
         unsigned reg = begin_result(d, step->rd);
-        x64_ro(d->x, 0x63 | X64_W, reg, a);
+        put(d, 0x63 | X64_W, reg, a);
         end_result(d, step->rd, reg);
     } else {
         put_immediate(d, step, X64_ADD, 0);

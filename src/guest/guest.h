@@ -36,7 +36,7 @@ struct guest_isa {
 
     /* The block at pc, whose code is in bytes[0..available), as steps, of at most max_insns instructions
      * and at most IR_MAX_STEPS; it may end earlier than that of translate. False: some instruction of
-     * it is no step. (The mode is the caller's to fill in; no step depends on it.) */
+     * it is no step. (The mode is the caller's to fill in; no step depends on it.) One thread at a time. */
     bool (*steps)(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
                   struct ir_steps *ret_steps);
 

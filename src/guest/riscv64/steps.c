@@ -3,7 +3,7 @@
 #include "src/guest/riscv64/encoding.h"
 #include "src/guest/riscv64/riscv64.h"
 
-#include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 enum operands { NO_STEP, X, TRAP, I, JALR, SHIFT, STORE, BRANCH, LUI, AUIPC, JAL };
@@ -67,66 +67,65 @@ static inline int64_t immediate_of(const struct form *form, uint32_t word)
     return immediates[form->operands];
 }
 
-/* The step of an instruction at pc, offset bytes behind the start of its block. */
-static inline struct ir_step step_of(unsigned row, uint32_t word, uint64_t pc, uint32_t offset)
+/* An instruction's step wherever it is: `head` is that of struct ir_step as one word, with the place left
+ * out and is_relative in its last byte, which is unused. */
+struct shape {
+    uint64_t head;
+    int32_t imm;
+};
+enum { AT_OP = 0, AT_RD = 8, AT_RS1 = 16, AT_RS2 = 24, AT_MEMOP = 32, AT_DETAIL = 48, AT_RELATIVE = 56 };
+_Static_assert(offsetof(struct ir_step, op) == AT_OP / 8 && offsetof(struct ir_step, rd) == AT_RD / 8 &&
+                   offsetof(struct ir_step, rs1) == AT_RS1 / 8 &&
+                   offsetof(struct ir_step, rs2) == AT_RS2 / 8 &&
+                   offsetof(struct ir_step, memop) == AT_MEMOP / 8 &&
+                   offsetof(struct ir_step, detail) == AT_DETAIL / 8 &&
+                   offsetof(struct ir_step, imm) == 8,
+               "the head of a step is one word");
+
+static inline struct shape shape_of(unsigned row, uint32_t word)
 {
     const struct form *form = &forms[row];
-    return (struct ir_step){.op = form->op,
-                            .rd = (uint8_t)rv64_rd(word),
-                            .rs1 = (uint8_t)rv64_rs1(word),
-                            .rs2 = (uint8_t)rv64_rs2(word),
-                            .memop = (uint16_t)(form->detail | offset / 2 << 4),
-                            .detail = detail_of(form, word),
-                            .imm = immediate_of(form, word) +
-                                   (int64_t)(pc & -(uint64_t)form->is_relative)};
+    uint64_t head = (uint64_t)form->op << AT_OP | (uint64_t)rv64_rd(word) << AT_RD |
+                    (uint64_t)rv64_rs1(word) << AT_RS1 | (uint64_t)rv64_rs2(word) << AT_RS2 |
+                    (uint64_t)form->detail << AT_MEMOP |
+                    (uint64_t)detail_of(form, word) << AT_DETAIL |
+                    (uint64_t)form->is_relative << AT_RELATIVE;
+    return (struct shape){head, immediate_of(form, word)};
+}
+
+/* The step of the instruction at pc, offset bytes behind the start of its block. */
+static inline void put_step(struct ir_step *step, struct shape shape, uint64_t pc, uint32_t offset)
+{
+    uint64_t head = shape.head + ((uint64_t)(offset / 2) << (AT_MEMOP + 4));
+    memcpy(step, &head, sizeof head);
+    step->imm = shape.imm + (int64_t)(pc & -(shape.head >> AT_RELATIVE));
 }
 
 /* ---- 16-bit instructions, remembered ---- */
 
-/* Programs use few of them, each often. What a half-word stands for is kept in one word, at a place
- * chosen by the half-word. Entries are shared by all threads; an empty one stands for half-word 0, which
- * is illegal and no step. */
+/* Programs use few of them, each often. What a half-word stands for is kept at a place chosen by the
+ * half-word; an empty place stands for half-word 0, which is illegal and no step. Whoever asks for steps
+ * holds a lock (guest.h). */
 enum { MEMOS_LOG2 = 12 };
-static _Atomic uint64_t memos[1 << MEMOS_LOG2];
+static struct memo {
+    uint64_t head;
+    int32_t imm;
+    uint32_t half;
+} memos[1 << MEMOS_LOG2];
 
-/* From the lowest bit: half-word 16, op 7, rd 5, rs1 5, rs2 5, detail 3, relative 1, immediate 18
- * (signed). */
-enum { AT_OP = 16, AT_RD = 23, AT_RS1 = 28, AT_RS2 = 33, AT_DETAIL = 38, AT_RELATIVE = 41, AT_IMM = 42 };
-_Static_assert(STEP_OP_COUNT <= 128 && IR_BRANCH_COUNT <= 8 && IR_TRAP_COUNT <= 8,
-               "a step of a 16-bit instruction fits one word");
-
-static _Atomic uint64_t *memo_of(uint32_t half)
-{
-    return &memos[half * UINT32_C(0x9e3779b1) >> (32 - MEMOS_LOG2)];
-}
-
-__attribute__((noinline)) static uint64_t remember(uint32_t half)
+__attribute__((noinline)) static void remember(struct memo *memo, uint32_t half)
 {
     struct rv64_insn insn = rv64_decode(half);
-    struct ir_step step = step_of(insn.row, insn.word, 0, 0);
-    uint64_t memo = half | (uint64_t)step.op << AT_OP | (uint64_t)step.rd << AT_RD |
-                    (uint64_t)step.rs1 << AT_RS1 | (uint64_t)step.rs2 << AT_RS2 |
-                    (uint64_t)step.detail << AT_DETAIL |
-                    (uint64_t)forms[insn.row].is_relative << AT_RELATIVE |
-                    (uint64_t)step.imm << AT_IMM;
-    atomic_store_explicit(memo_of(half), memo, memory_order_relaxed);
-    return memo;
+    struct shape shape = shape_of(insn.row, insn.word);
+    *memo = (struct memo){shape.head, shape.imm, half};
 }
 
-static inline struct ir_step half_step(uint32_t half, uint64_t pc, uint32_t offset)
+static inline struct shape shape_of_half(uint32_t half)
 {
-    uint64_t memo = atomic_load_explicit(memo_of(half), memory_order_relaxed);
-    if (__builtin_expect((uint16_t)memo != half, 0))
-        memo = remember(half);
-    uint8_t detail = memo >> AT_DETAIL & 7;
-    return (struct ir_step){.op = memo >> AT_OP & 127,
-                            .rd = memo >> AT_RD & 31,
-                            .rs1 = memo >> AT_RS1 & 31,
-                            .rs2 = memo >> AT_RS2 & 31,
-                            .memop = (uint16_t)(detail | offset / 2 << 4),
-                            .detail = detail,
-                            .imm = ((int64_t)memo >> AT_IMM) +
-                                   (int64_t)(pc & -(memo >> AT_RELATIVE & 1))};
+    struct memo *memo = &memos[half * UINT32_C(0x9e3779b1) >> (32 - MEMOS_LOG2)];
+    if (__builtin_expect(memo->half != half, 0))
+        remember(memo, half);
+    return (struct shape){memo->head, memo->imm};
 }
 
 /* ---- 32-bit instructions ---- */
@@ -134,18 +133,18 @@ static inline struct ir_step half_step(uint32_t half, uint64_t pc, uint32_t offs
 /* The row that a word with these bits had the last time: opcode, funct3, and the two bits of funct7 that
  * tell most rows apart. It is only a guess. */
 enum { GUESSES_LOG2 = 10 };
-static _Atomic uint8_t guesses[1 << GUESSES_LOG2];
+static uint8_t guesses[1 << GUESSES_LOG2];
 _Static_assert(RV64_ILLEGAL <= UINT8_MAX, "a row fits a byte");
 
 static inline unsigned row_of(uint32_t word)
 {
-    _Atomic uint8_t *guess = &guesses[(word >> 2 & 31) | (word >> 12 & 7) << 5 | (word >> 30 & 1) << 8 |
-                                      (word >> 25 & 1) << 9];
-    unsigned row = atomic_load_explicit(guess, memory_order_relaxed);
+    uint8_t *guess = &guesses[(word >> 2 & 31) | (word >> 12 & 7) << 5 | (word >> 30 & 1) << 8 |
+                              (word >> 25 & 1) << 9];
+    unsigned row = *guess;
     const struct rv64_row_info *info = &rv64_row_info[row];
     if (__builtin_expect((word & info->mask) != info->match, 0)) {
         row = rv64_decode(word).row;
-        atomic_store_explicit(guess, (uint8_t)row, memory_order_relaxed);
+        *guess = (uint8_t)row;
     }
     return row;
 }
@@ -214,16 +213,17 @@ bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint3
     while (length < max_insns && available_bytes - at >= 4 && !is_ended) {
         uint32_t bits;
         memcpy(&bits, bytes + at, sizeof bits);
-        struct ir_step step = rv64_is_word((uint16_t)bits)
-                                  ? step_of(row_of(bits), bits, pc + at, at)
-                                  : half_step(bits & 0xffff, pc + at, at);
+        struct ir_step *step = &steps->step[steps->count];
+        put_step(step,
+                 rv64_is_word((uint16_t)bits) ? shape_of(row_of(bits), bits)
+                                              : shape_of_half(bits & 0xffff),
+                 pc + at, at);
         at += rv64_size(bits);
         length++;
-        is_ended = step.op - 1u >= STEP_FIRST_END - 1u; /* STEP_none too */
-        steps->step[steps->count] = step;
-        steps->count += !is_ended & !is_idle(&step);
+        is_ended = step->op - 1u >= STEP_FIRST_END - 1u; /* STEP_none too */
+        steps->count += !is_ended & !is_idle(step);
         if (is_ended)
-            is_known = end_with(steps, step, pc + at);
+            is_known = end_with(steps, *step, pc + at);
     }
     steps->guest_length = length;
     steps->guest_size_bytes = at;
