@@ -146,7 +146,7 @@ static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
     atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_relaxed);
     tb->pc = pc;
     tb->mode = (uint8_t)mode;
-    tb->tier = TB_TIER_NONE;
+    atomic_store_explicit(&tb->tier, TB_TIER_NONE, memory_order_relaxed);
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
     atomic_store_explicit(&tb->inline_cache, cache->no_tb ? cache->no_tb : tb, memory_order_relaxed);
@@ -316,7 +316,7 @@ void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
         cache->stats.swaps++;
     code->older = atomic_load_explicit(&tb->code, memory_order_relaxed);
     atomic_store_explicit(&tb->code, code, memory_order_release);
-    tb->tier = (int8_t)code->tier;
+    atomic_store_explicit(&tb->tier, (int8_t)code->tier, memory_order_release);
     if (code->tier != TB_TIER_0)
         tb_record(cache, code);
     atomic_store_explicit(&tb->entry, entry, memory_order_release);
@@ -385,7 +385,7 @@ void tb_cover(struct tb_cache *cache, struct tb_code *code, uint64_t pc, uint32_
 void tb_drop(struct tb_cache *cache, struct tb *tb)
 {
     atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_release);
-    tb->tier = TB_TIER_NONE;
+    atomic_store_explicit(&tb->tier, TB_TIER_NONE, memory_order_release);
     tb->requested_tier = TB_TIER_NONE;
     tb->failed_tier = TB_TIER_COUNT;
     tb->is_watched = tb->is_function_watched = tb->has_been_watched = false;
@@ -393,7 +393,7 @@ void tb_drop(struct tb_cache *cache, struct tb *tb)
     struct tb_code *code = atomic_load_explicit(&tb->code, memory_order_relaxed);
     atomic_store_explicit(&tb->code, NULL, memory_order_release);
     for (; code; code = code->older) {
-        code->is_dropped = true;
+        atomic_store_explicit(&code->is_dropped, true, memory_order_release);
         if (code->tier != TB_TIER_0)
             patch_entry_slot(cache, code->start, tb_stub(tb));
         for (struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
