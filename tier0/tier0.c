@@ -101,7 +101,7 @@ static void destroy(struct tier *base)
 
 struct tier *tier0_create(struct tb_cache *cache, const struct tier_options *options)
 {
-    struct tier0 *tier = pages_alloc_sparse(sizeof *tier); /* other tiers may leave it unused */
+    struct tier0 *tier = pages_alloc(sizeof *tier);
     tier->tier =
         (struct tier){.name = "tier 0", .compile = compile, .run = run, .destroy = destroy};
     tier->cache = cache;

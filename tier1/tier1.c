@@ -7,6 +7,7 @@
 
 #include "src/base/check.h"
 #include "src/base/host_cpu.h"
+#include "src/base/pages.h"
 #include "tier1/emit.h"
 
 #include <inttypes.h>
@@ -34,28 +35,37 @@ unsigned t1_host_features(void)
 
 _Static_assert(IR_MAX_INSNS < IR_NONE, "the dummy is a reference too");
 
-static void *grown(void *array, uint32_t count, size_t size_bytes)
+/* The arrays of a compile, of which nothing is kept from block to block: elements for each node, and
+ * besides. */
+#define T1_ARRAYS(ARRAY)                                                                           \
+    ARRAY(nodes, 1, 0)                                                                             \
+    ARRAY(values, 1, 4) /* a dummy; set by fours */                                                \
+    ARRAY(canon, 1, 1)                                                                             \
+    ARRAY(offsets, 1, 0)                                                                           \
+    ARRAY(exits, 1, 0)                                                                             \
+    ARRAY(colds, 3, 1)                                                                             \
+    ARRAY(faults, 2, 16) /* copied by pieces */
+
+static void free_arrays(struct t1 *t)
 {
-    void *result = realloc(array, count * size_bytes);
-    CHECK(result, "out of memory");
-    return result;
+#define FREE_ARRAY(name, each, more)                                                               \
+    if (t->name)                                                                                   \
+        pages_free(t->name, (t->capacity * (each) + (more)) * sizeof *t->name);
+    T1_ARRAYS(FREE_ARRAY)
+#undef FREE_ARRAY
 }
 
 static void ensure_capacity(struct t1 *t, uint32_t length)
 {
     if (length <= t->capacity)
         return;
+    free_arrays(t);
     uint32_t capacity = length < 256 ? 256 : length * 2;
-    if (capacity > IR_MAX_INSNS)
-        capacity = IR_MAX_INSNS;
-    t->nodes = grown(t->nodes, capacity, sizeof *t->nodes);
-    t->values = grown(t->values, capacity + 4, sizeof *t->values); /* a dummy; set by fours */
-    t->canon = grown(t->canon, capacity + 1, sizeof *t->canon);
-    t->offsets = grown(t->offsets, capacity, sizeof *t->offsets);
-    t->exits = grown(t->exits, capacity, sizeof *t->exits);
-    t->colds = grown(t->colds, capacity * 3 + 1, sizeof *t->colds);
-    t->faults = grown(t->faults, capacity * 2 + 16, sizeof *t->faults);
-    t->capacity = capacity;
+    t->capacity = capacity < IR_MAX_INSNS ? capacity : IR_MAX_INSNS;
+#define ALLOC_ARRAY(name, each, more)                                                              \
+    t->name = pages_alloc((t->capacity * (each) + (more)) * sizeof *t->name);
+    T1_ARRAYS(ALLOC_ARRAY)
+#undef ALLOC_ARRAY
 }
 
 /* ---- emission ---- */
@@ -341,13 +351,7 @@ static enum status draft(struct tier *tier, struct tb *tb, const struct ir_steps
 static void destroy(struct tier *tier)
 {
     struct t1 *t = &((struct tier1 *)tier)->state;
-    free(t->nodes);
-    free(t->values);
-    free(t->canon);
-    free(t->offsets);
-    free(t->exits);
-    free(t->colds);
-    free(t->faults);
+    free_arrays(t);
     free(tier);
 }
 

@@ -1,19 +1,16 @@
-/* Chunked bump allocator; chunks are kept across arena_reset. An arena that outgrows its first chunk
- * goes on in pages that are present at once, one that has grown large in huge pages. */
+/* Chunked bump allocator; chunks are kept across arena_reset. An arena that has grown large goes on in
+ * huge pages of its own. */
 #include "src/base/arena.h"
 
-#include "src/base/check.h"
 #include "src/base/pages.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 enum { SMALL_CHUNK_BYTES = 64 * 1024, LARGE_ARENA_BYTES = 512 * 1024 };
 
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size_bytes; /* with this head */
-    bool is_paged;     /* from pages_alloc, not malloc */
     _Alignas(ARENA_ALIGNMENT) unsigned char data[];
 };
 
@@ -26,10 +23,7 @@ void arena_fini(struct arena *arena)
 {
     for (struct arena_chunk *chunk = arena->first; chunk;) {
         struct arena_chunk *next = chunk->next;
-        if (chunk->is_paged)
-            pages_free(chunk, chunk->size_bytes);
-        else
-            free(chunk);
+        pages_free(chunk, chunk->size_bytes);
         chunk = next;
     }
     *arena = (struct arena){0};
@@ -49,17 +43,14 @@ void arena_reset(struct arena *arena)
 
 static struct arena_chunk *chunk_new(struct arena *arena, size_t size_bytes)
 {
-    bool is_paged = arena->total_bytes >= SMALL_CHUNK_BYTES;
     bool is_large = arena->total_bytes >= LARGE_ARENA_BYTES;
     size_t least = is_large ? PAGES_HUGE_BYTES : SMALL_CHUNK_BYTES;
     size_bytes += sizeof(struct arena_chunk);
     if (size_bytes < least)
         size_bytes = least;
-    struct arena_chunk *chunk = is_paged ? pages_alloc(size_bytes) : malloc(size_bytes);
-    CHECK(chunk, "out of memory");
+    struct arena_chunk *chunk = pages_alloc(size_bytes);
     chunk->next = NULL;
     chunk->size_bytes = size_bytes;
-    chunk->is_paged = is_paged;
     arena->total_bytes += size_bytes;
     return chunk;
 }

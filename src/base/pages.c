@@ -1,29 +1,123 @@
-/* Whole pages (see pages.h). */
+/* Whole pages (see pages.h).
+ *
+ * Requests of less than a huge page are cut from huge pages, one after the other. What is given back is
+ * kept for the next request of its size: there are few sizes. */
 #include "src/base/pages.h"
 
 #include "src/base/check.h"
 
+#include <pthread.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 
-static void *map(size_t size_bytes, int flags)
+enum { PAGE = 4096 };
+
+/* A piece that was given back. */
+struct spare {
+    struct spare *next;
+    size_t size_bytes;
+};
+
+/* Where small requests come from; under lock. */
+static struct pool {
+    pthread_mutex_t lock;
+    uint8_t *next;
+    size_t left_bytes;
+    struct spare *spares;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *map(size_t size_bytes)
 {
-    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    void *memory =
+        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED, "out of memory");
     return memory;
 }
 
-/* Maps too much and cuts off what lies outside the aligned part. */
+/* Recent kernels align large mappings; elsewhere too much is mapped and what lies outside the aligned part
+ * is cut off. */
 static void *map_huge(size_t size_bytes)
 {
-    uint8_t *memory = map(size_bytes + PAGES_HUGE_BYTES, 0);
-    size_t before = -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
-    if (before)
-        munmap(memory, before);
-    munmap(memory + before + size_bytes, PAGES_HUGE_BYTES - before);
-    madvise(memory + before, size_bytes, MADV_HUGEPAGE); /* where the host has none: small ones */
-    return memory + before;
+    uint8_t *memory = map(size_bytes);
+    if ((uintptr_t)memory % PAGES_HUGE_BYTES) {
+        munmap(memory, size_bytes);
+        memory = map(size_bytes + PAGES_HUGE_BYTES);
+        size_t before = -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
+        if (before)
+            munmap(memory, before);
+        memory += before;
+        munmap(memory + size_bytes, PAGES_HUGE_BYTES - before);
+    }
+    madvise(memory, size_bytes, MADV_HUGEPAGE); /* where the host has none: small ones */
+    return memory;
+}
+
+static size_t rounded(size_t size_bytes)
+{
+    return (size_bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
+}
+
+/* A spare piece of just this size, or NULL. */
+static void *take_spare(size_t size_bytes)
+{
+    for (struct spare **place = &pool.spares; *place; place = &(*place)->next) {
+        struct spare *spare = *place;
+        if (spare->size_bytes != size_bytes)
+            continue;
+        *place = spare->next;
+        return memset(spare, 0, size_bytes);
+    }
+    return NULL;
+}
+
+static void *cut(size_t size_bytes)
+{
+    if (size_bytes > pool.left_bytes) {
+        pool.next = map_huge(PAGES_HUGE_BYTES);
+        pool.left_bytes = PAGES_HUGE_BYTES;
+    }
+    void *piece = pool.next;
+    pool.next += size_bytes;
+    pool.left_bytes -= size_bytes;
+    return piece;
+}
+
+void *pages_alloc(size_t size_bytes)
+{
+    size_bytes = rounded(size_bytes);
+    if (size_bytes >= PAGES_HUGE_BYTES)
+        return map_huge(size_bytes);
+    pthread_mutex_lock(&pool.lock);
+    void *piece = take_spare(size_bytes);
+    if (!piece)
+        piece = cut(size_bytes);
+    pthread_mutex_unlock(&pool.lock);
+    return piece;
+}
+
+void pages_free(void *memory, size_t size_bytes)
+{
+    size_bytes = rounded(size_bytes);
+    if (size_bytes >= PAGES_HUGE_BYTES) {
+        munmap(memory, size_bytes);
+        return;
+    }
+    struct spare *spare = memory;
+    pthread_mutex_lock(&pool.lock);
+    *spare = (struct spare){pool.spares, size_bytes};
+    pool.spares = spare;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void *pages_alloc_sparse(size_t size_bytes)
+{
+    return map(size_bytes);
+}
+
+void pages_free_sparse(void *memory, size_t size_bytes)
+{
+    munmap(memory, rounded(size_bytes));
 }
 
 void pages_expect_writes(void *memory, size_t size_bytes)
@@ -34,26 +128,4 @@ void pages_expect_writes(void *memory, size_t size_bytes)
 void pages_expect_reads(void *memory, size_t size_bytes)
 {
     madvise(memory, size_bytes, MADV_POPULATE_READ);
-}
-
-static size_t rounded(size_t size_bytes)
-{
-    return (size_bytes + 4095) & ~(size_t)4095;
-}
-
-void *pages_alloc(size_t size_bytes)
-{
-    if (size_bytes >= PAGES_HUGE_BYTES)
-        return map_huge(rounded(size_bytes));
-    return map(size_bytes, MAP_POPULATE);
-}
-
-void *pages_alloc_sparse(size_t size_bytes)
-{
-    return map(size_bytes, 0);
-}
-
-void pages_free(void *memory, size_t size_bytes)
-{
-    munmap(memory, rounded(size_bytes));
 }

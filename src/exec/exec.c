@@ -58,7 +58,7 @@ bool exec_start_thread(struct exec *exec, pthread_t *ret_thread, void *(*run)(vo
 enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
                         struct exec **ret_exec, struct error *err)
 {
-    struct exec *exec = pages_alloc_sparse(sizeof *exec); /* most of it is for what may not come */
+    struct exec *exec = pages_alloc(sizeof *exec);
     exec->config = *config;
     if (config->lockstep.is_on)
         lockstep_configure(&exec->config);
@@ -136,7 +136,7 @@ void exec_set_precise_faults(struct exec *exec, bool is_precise)
 
 struct vcpu *exec_vcpu_create(struct exec *exec)
 {
-    struct exec_thread *thread = pages_alloc(sizeof *thread); /* it is large, and little is used */
+    struct exec_thread *thread = pages_alloc(sizeof *thread);
     thread->exec = exec;
     thread->stress_state = exec->config.stress.seed;
     vcpu_init(&thread->vcpu, space_base(exec->config.space));

@@ -41,7 +41,7 @@ static enum status map_trampoline(struct linux_process *process, struct error *e
 enum status linux_create(const struct linux_config *config, struct linux_process **ret_process,
                          struct error *err)
 {
-    struct linux_process *process = pages_alloc_sparse(sizeof *process);
+    struct linux_process *process = pages_alloc(sizeof *process);
     process->config = *config;
     if (!realpath(config->exec_path, process->exec_path))
         strncpy(process->exec_path, config->exec_path, sizeof process->exec_path - 1);

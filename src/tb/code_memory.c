@@ -20,7 +20,6 @@
 enum {
     HOST_PAGE = 4096,
     PART_MINIMUM = 1024 * 1024,
-    SMALL_PAGE_RECORDS = 256 * 1024,
     RARE_CHUNK_BYTES = 4096,
     RARE_CHUNK_SHARE = 16, /* of the code part, at most */
     PRESENT_LEAST = 32 * 1024,
@@ -38,24 +37,32 @@ static size_t total_bytes(const struct code_memory *memory)
     return shared_bytes(memory) + memory->record_limit;
 }
 
-/* Records beyond the first come in huge pages. */
-static void advise_records(uint8_t *records, size_t size_bytes)
+static uint8_t *reserve(size_t size_bytes)
 {
-    if (size_bytes > SMALL_PAGE_RECORDS)
-        madvise(records + SMALL_PAGE_RECORDS, size_bytes - SMALL_PAGE_RECORDS, MADV_HUGEPAGE);
+    void *place = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return place == MAP_FAILED ? NULL : place;
 }
 
-/* A place for the X view where a huge page begins behind the first records: too much is mapped, and
- * what lies before and behind given back. */
+/* From this place for the X view to where a huge page would begin with the first record. */
+static size_t distance_to_huge(const struct code_memory *memory, const uint8_t *place)
+{
+    return -((uintptr_t)place + shared_bytes(memory)) & (PAGES_HUGE_BYTES - 1);
+}
+
+/* A place for the X view where a huge page begins with the first record. Recent kernels give one (see
+ * pages.c); elsewhere too much is mapped, and what lies before and behind given back. */
 static uint8_t *reserve_x_view(const struct code_memory *memory)
 {
     size_t size_bytes = total_bytes(memory);
-    uint8_t *place = mmap(NULL, size_bytes + PAGES_HUGE_BYTES, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (place == MAP_FAILED)
+    uint8_t *place = reserve(size_bytes);
+    if (!place || distance_to_huge(memory, place) == 0)
+        return place;
+    munmap(place, size_bytes);
+    place = reserve(size_bytes + PAGES_HUGE_BYTES);
+    if (!place)
         return NULL;
-    uintptr_t huge = (uintptr_t)place + shared_bytes(memory) + SMALL_PAGE_RECORDS;
-    size_t before = bits_align_up(huge, PAGES_HUGE_BYTES) - huge;
+    size_t before = distance_to_huge(memory, place);
     if (before)
         munmap(place, before);
     munmap(place + before + size_bytes, PAGES_HUGE_BYTES - before);
@@ -76,7 +83,7 @@ static uint8_t *map_x_view(const struct code_memory *memory)
         munmap(base, total_bytes(memory));
         return NULL;
     }
-    advise_records(data + memory->data_limit, memory->record_limit);
+    madvise(data + memory->data_limit, memory->record_limit, MADV_HUGEPAGE);
     return base;
 }
 
@@ -161,12 +168,12 @@ static void note_peak(struct code_memory *memory)
 
 /* ---- pages made present ahead ---- */
 
-/* How far beyond `present` pages are made present next, so that `used` bytes are; at most to `limit`. */
-static size_t present_end(size_t present, size_t used, size_t limit)
+/* How far beyond `present` pages are made present next, at most to `limit`. */
+static size_t present_end(size_t present, size_t limit)
 {
     size_t more = present / PRESENT_SHARE;
     more = more < PRESENT_LEAST ? PRESENT_LEAST : more > PRESENT_MOST ? PRESENT_MOST : more;
-    size_t end = bits_align_up(present + more > used ? present + more : used, HOST_PAGE);
+    size_t end = bits_align_up(present + more, HOST_PAGE);
     return end < limit ? end : limit;
 }
 
@@ -201,22 +208,15 @@ static void make_present(struct code_memory *memory, size_t from, size_t end)
 static __attribute__((noinline)) void expect_code(struct code_memory *memory)
 {
     size_t from = memory->code_present, limit = memory->code_limit - memory->stub_present;
-    memory->code_present = present_end(from, memory->code_used, limit);
+    memory->code_present = present_end(from, limit);
     make_present(memory, from, memory->code_present);
 }
 
 static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
 {
     size_t from = memory->stub_present, limit = memory->code_limit - memory->code_present;
-    memory->stub_present = present_end(from, memory->stub_used, limit);
+    memory->stub_present = present_end(from, limit);
     make_present(memory, memory->code_limit - memory->stub_present, memory->code_limit - from);
-}
-
-static __attribute__((noinline)) void expect_records(struct code_memory *memory)
-{
-    size_t from = memory->record_present;
-    memory->record_present = present_end(from, memory->record_used, SMALL_PAGE_RECORDS);
-    pages_expect_writes(code_records(memory) + from, memory->record_present - from);
 }
 
 /* ---- allocation ---- */
@@ -226,8 +226,8 @@ uint8_t *code_alloc(struct code_memory *memory, size_t size_bytes, size_t alignm
     size_t start = bits_align_up(memory->code_used, alignment);
     if (start + size_bytes > memory->code_limit - memory->stub_used)
         return NULL;
-    memory->code_used = start + size_bytes;
-    if (memory->code_used > memory->code_present &&
+    memory->code_used = start + size_bytes; /* most of which may be given back */
+    if (start + HOST_PAGE > memory->code_present &&
         memory->code_present + memory->stub_present < memory->code_limit)
         expect_code(memory);
     return memory->x_base + start;
@@ -300,8 +300,6 @@ void *record_alloc(struct code_memory *memory, size_t size_bytes)
         return NULL;
     void *record = code_records(memory) + memory->record_used;
     memory->record_used += size_bytes;
-    if (memory->record_used > memory->record_present && memory->record_present < SMALL_PAGE_RECORDS)
-        expect_records(memory);
     return record;
 }
 
@@ -321,5 +319,4 @@ void code_memory_reset(struct code_memory *memory)
     memory->record_used = 0;
     memory->code_present = 0;
     memory->stub_present = 0;
-    memory->record_present = 0;
 }

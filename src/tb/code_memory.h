@@ -30,8 +30,7 @@ struct code_memory {
     size_t data_used;     /* bytes */
     size_t record_used;   /* bytes */
     size_t code_present;  /* bytes from the start of the code part whose pages are present, */
-    size_t stub_present;  /* from its end, */
-    size_t record_present; /* and of the records */
+    size_t stub_present;  /* and from its end */
     size_t code_peak;     /* most bytes ever in use, kept across flushes */
     int fd;
 };
