@@ -1,4 +1,5 @@
 /* Guest instructions to steps (src/ir/step.h), by the rows of steps.def. */
+#include "src/base/pages.h"
 #include "src/guest/riscv64/decode.h"
 #include "src/guest/riscv64/encoding.h"
 #include "src/guest/riscv64/riscv64.h"
@@ -107,11 +108,12 @@ static inline void put_step(struct ir_step *step, struct shape shape, uint64_t p
  * half-word; an empty place stands for half-word 0, which is illegal and no step. Whoever asks for steps
  * holds a lock (guest.h). */
 enum { MEMOS_LOG2 = 12 };
-static struct memo {
+struct memo {
     uint64_t head;
     int32_t imm;
     uint32_t half;
-} memos[1 << MEMOS_LOG2];
+};
+static struct memo *memos; /* from pages_alloc, once and for all: NULL until the first block */
 
 __attribute__((noinline)) static void remember(struct memo *memo, uint32_t half)
 {
@@ -208,6 +210,8 @@ bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint3
     bool is_ended = false, is_known = true;
     if (max_insns > IR_MAX_STEPS)
         max_insns = IR_MAX_STEPS;
+    if (!memos)
+        memos = pages_alloc(sizeof *memos << MEMOS_LOG2);
     steps->guest_pc = pc;
     steps->count = 0;
     while (length < max_insns && available_bytes - at >= 4 && !is_ended) {
