@@ -18,6 +18,7 @@ static const struct {
 } known_modes[] = {
     {"tier0", "--tier=0"},
     {"tier1", "--tier=1"},
+    {"full1", "--tier=1 --features=-drafts"},
     {"tier2", "--tier=2"},
     {"auto", "--tier=auto"},
     {"auto0", "--tier=auto --t1=0 --t2=0 --t3=0 --jit-threads=0"},

@@ -28,7 +28,8 @@ enum {
     MAX_REGION_INSNS = 800
 };
 
-/* Tiers 0 and 1 also run the IR as it was translated, and tier 1 without its techniques. Tier 2
+/* Tiers 0 and 1 also run the IR as it was translated, and tier 1 without its techniques; drafts are what
+ * tier 1 has where it can, so it runs without them as well. Tier 2
  * comes in two kinds: only when the guest handles faults does it keep every faulting access and the
  * registers at it. */
 enum { FEATURES_ALL = (1 << FEATURE_COUNT) - 1 };
@@ -42,6 +43,7 @@ static const struct tier_kind {
     {EXEC_TIER0, OPT_ALL, FEATURES_ALL, true, "tier 0"},
     {EXEC_TIER1, OPT_NONE, 0, true, "tier 1 unoptimised"},
     {EXEC_TIER1, OPT_ALL, FEATURES_ALL, true, "tier 1"},
+    {EXEC_TIER1, OPT_ALL, FEATURES_ALL & ~(1 << FEATURE_drafts), true, "tier 1 without drafts"},
     {EXEC_TIER2, OPT_ALL, FEATURES_ALL, false, "tier 2"},
     {EXEC_TIER2, OPT_ALL, FEATURES_ALL, true, "tier 2 precise"},
 };
