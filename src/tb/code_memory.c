@@ -205,16 +205,33 @@ static void make_present(struct code_memory *memory, size_t from, size_t end)
     pages_expect_reads(x, end - from);
 }
 
+/* How far either end is in use or present: what lies between was never touched. What is in use may reach
+ * beyond what was made present. */
+static size_t end_of_code(const struct code_memory *memory)
+{
+    size_t used = bits_align_up(memory->code_used, HOST_PAGE);
+    return used > memory->code_present ? used : memory->code_present;
+}
+static size_t end_of_stubs(const struct code_memory *memory)
+{
+    size_t used = bits_align_up(memory->stub_used, HOST_PAGE);
+    return used > memory->stub_present ? used : memory->stub_present;
+}
+
 static __attribute__((noinline)) void expect_code(struct code_memory *memory)
 {
-    size_t from = memory->code_present, limit = memory->code_limit - memory->stub_present;
+    size_t from = end_of_code(memory), limit = memory->code_limit - end_of_stubs(memory);
+    if (from >= limit)
+        return;
     memory->code_present = present_end(from, limit);
     make_present(memory, from, memory->code_present);
 }
 
 static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
 {
-    size_t from = memory->stub_present, limit = memory->code_limit - memory->code_present;
+    size_t from = end_of_stubs(memory), limit = memory->code_limit - end_of_code(memory);
+    if (from >= limit)
+        return;
     memory->stub_present = present_end(from, limit);
     make_present(memory, memory->code_limit - memory->stub_present, memory->code_limit - from);
 }
@@ -226,10 +243,9 @@ uint8_t *code_alloc(struct code_memory *memory, size_t size_bytes, size_t alignm
     size_t start = bits_align_up(memory->code_used, alignment);
     if (start + size_bytes > memory->code_limit - memory->stub_used)
         return NULL;
-    memory->code_used = start + size_bytes; /* most of which may be given back */
-    if (start + HOST_PAGE > memory->code_present &&
-        memory->code_present + memory->stub_present < memory->code_limit)
+    if (start + HOST_PAGE > memory->code_present)
         expect_code(memory);
+    memory->code_used = start + size_bytes; /* most of which may be given back */
     return memory->x_base + start;
 }
 
@@ -245,10 +261,9 @@ static uint8_t *alloc_from_end(struct code_memory *memory, size_t size_bytes)
 {
     if (memory->code_used + memory->stub_used + size_bytes > memory->code_limit)
         return NULL;
-    memory->stub_used += size_bytes;
-    if (memory->stub_used > memory->stub_present &&
-        memory->code_present + memory->stub_present < memory->code_limit)
+    if (memory->stub_used + size_bytes > memory->stub_present)
         expect_stubs(memory);
+    memory->stub_used += size_bytes;
     note_peak(memory);
     return memory->x_base + memory->code_limit - memory->stub_used;
 }

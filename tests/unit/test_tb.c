@@ -83,6 +83,46 @@ START_TEST(code_memory_is_bounded)
 }
 END_TEST
 
+/* Pages are made present by being written to: only such as nothing is in yet. */
+START_TEST(nothing_in_use_is_emptied)
+{
+    enum { LIMIT = 1 << 20, MOST = 40000 };
+    struct code_memory *memory;
+    uint8_t *pieces[4096];
+    size_t sizes[4096];
+    unsigned count = 0, seed = 1;
+    ck_assert_int_eq(code_memory_create(LIMIT, &memory, NULL), STATUS_OK);
+    for (bool is_full = false; !is_full && count + 8 < 4096;) {
+        seed = seed * 1103515245 + 12345;
+        size_t reserved = 1 + (seed >> 8) % MOST, kept = reserved / (1 + (seed >> 4) % 8);
+        uint8_t *piece = code_alloc(memory, reserved, 1);
+        is_full = !piece;
+        for (unsigned i = 0; i < 1 + (seed >> 3) % 7 && piece; i++) {
+            uint8_t *stub = code_alloc_stub(memory);
+            is_full |= !stub;
+            if (!stub)
+                break;
+            memset(code_w(memory, stub), 0xa5, CODE_STUB_BYTES);
+            pieces[count] = stub;
+            sizes[count++] = CODE_STUB_BYTES;
+        }
+        if (!piece)
+            break;
+        memset(code_w(memory, piece), 0xa5, kept);
+        code_trim(memory, piece + kept);
+        pieces[count] = piece;
+        sizes[count++] = kept;
+    }
+    ck_assert_uint_gt(count, 20);
+    size_t emptied = 0;
+    for (unsigned i = 0; i < count; i++)
+        for (size_t j = 0; j < sizes[i]; j++)
+            emptied += pieces[i][j] != 0xa5;
+    ck_assert_uint_eq(emptied, 0);
+    code_memory_destroy(&memory);
+}
+END_TEST
+
 START_TEST(rare_code_lies_above_the_rest)
 {
     struct code_memory *memory;
@@ -266,6 +306,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, no_mapping_is_writable_and_executable);
     tcase_add_test(tcase, code_memory_is_bounded);
+    tcase_add_test(tcase, nothing_in_use_is_emptied);
     tcase_add_test(tcase, an_entry_slot_is_rewritten_alone);
     tcase_add_test(tcase, rare_code_lies_above_the_rest);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
