@@ -72,13 +72,16 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
 {
     struct exec *exec = thread->exec;
     struct ir_steps steps;
+    uint64_t ticks = translate_begin_stage(exec);
     if (!is_wanted(exec, tb) || !read_steps(exec, tb, &steps))
         return false;
+    translate_end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     expect_exits(exec, &steps);
     tb->guest_size_bytes = (uint16_t)steps.guest_size_bytes;
     tb->guest_length = (uint16_t)steps.guest_length;
     atomic_store_explicit(&tb->heat, DRAFT_RUNS, memory_order_relaxed);
     *ret_status = exec->tier[1]->draft(exec->tier[1], tb, &steps, err);
+    translate_end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (*ret_status != STATUS_OK)
         return true;
     const struct ir_step *last = &steps.step[steps.count - 1];

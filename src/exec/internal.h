@@ -244,6 +244,9 @@ enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct
 /* The block of tb ends with a direct jump or call to pc: marks the callee, and what a jump goes to that
  * is so far that it may be a call at a function's end. Lock held. */
 void translate_mark_callee(struct exec *exec, const struct tb *tb, uint64_t pc, bool is_call);
+/* When a stage of a translation begins; adds the time since *ticks to it. Lock held. */
+uint64_t translate_begin_stage(const struct exec *exec);
+void translate_end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks);
 struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 

@@ -145,10 +145,13 @@ void routines_watch(struct exec *exec, struct arena *arena, struct tb *tb, struc
         routines_apply(exec, arena, block);
         return;
     }
+    bool has_run = draft_is(tb); /* about as often as a loop is watched */
     tb->is_function_watched = is_function(exec, tb);
-    tb->is_watched =
-        tb->is_function_watched ||
-        (exec->has_routines && routine_find_header(block, MAX_LOOP_BYTES, &header_pc));
+    tb->is_watched = tb->is_function_watched ||
+                     (!has_run && exec->has_routines &&
+                      routine_find_header(block, MAX_LOOP_BYTES, &header_pc));
+    if (has_run && !tb->is_watched)
+        routines_apply(exec, arena, block);
 }
 
 void routines_settle(struct exec_thread *thread, struct tb *tb)

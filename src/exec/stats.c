@@ -125,6 +125,8 @@ void exec_write_stats_text(struct exec *exec, FILE *out)
             ", look-ups %" PRIu64 "; direct exits by next-block hint %" PRIu64 "\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills, summary.next_block_hits);
+    fprintf(out, "drafts made %" PRIu64 ", replaced after some runs %" PRIu64 "\n", exec->drafts_made,
+            exec->drafts_replaced);
     if (exec->sampler.is_on)
         fprintf(out, "samples of tier 1 %" PRIu64 ", blocks made with counts %" PRIu64 "\n",
                 exec->sampler.samples, exec->sampler.counted);
@@ -235,6 +237,8 @@ void exec_write_stats_json(struct exec *exec, FILE *out)
             ",\n  \"indirect_lookups\": %" PRIu64 ",\n  \"next_block_hits\": %" PRIu64 ",\n",
             summary.counter[COUNTER_INLINE_CACHE_HITS], summary.counter[COUNTER_JUMP_CACHE_HITS],
             summary.indirect_fills, summary.next_block_hits);
+    fprintf(out, "  \"drafts\": {\"made\": %" PRIu64 ", \"replaced\": %" PRIu64 "},\n",
+            exec->drafts_made, exec->drafts_replaced);
     fprintf(out, "  \"samples\": %" PRIu64 ",\n  \"counted\": %" PRIu64 ",\n",
             exec->sampler.samples, exec->sampler.counted);
     json_routines(&summary, out);

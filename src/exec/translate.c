@@ -175,14 +175,13 @@ static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *aren
     return block;
 }
 
-/* When a stage begins; nobody asks unless counting, and the clock costs as much as 20 operations. */
-static uint64_t begin_stage(const struct exec *exec)
+/* Nobody asks unless counting, and the clock costs as much as 20 operations. */
+uint64_t translate_begin_stage(const struct exec *exec)
 {
     return exec->config.is_counting ? exec_ticks() : 0;
 }
 
-/* Adds the time since *ticks to a stage. Lock held. */
-static void end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
+void translate_end_stage(struct exec *exec, enum exec_stage stage, uint64_t *ticks)
 {
     if (!exec->config.is_counting)
         return;
@@ -214,7 +213,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
                                           enum tb_tier level, uint64_t *ret_inlined_pc)
 {
     uint64_t pc = tb->pc;
-    uint64_t ticks = begin_stage(exec);
+    uint64_t ticks = translate_begin_stage(exec);
     if (level == TB_TIER_1)
         routines_meet(exec, arena, tb);
     struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
@@ -224,7 +223,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
     else
         routines_apply(exec, arena, block);
     *ret_inlined_pc = level == TB_TIER_1 ? libcalls_inline(exec, arena, block) : 0;
-    end_stage(exec, EXEC_STAGE_DECODE, &ticks);
+    translate_end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
         FILE *out = dump_wanted(exec, EXEC_DUMP_DECODE, pc, block->guest_size_bytes);
         if (out)
@@ -233,7 +232,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
     }
     block = level == TB_TIER_1 ? optimise_for_tier1(exec, arena, block)
                                : translate_optimise(exec, arena, block);
-    end_stage(exec, EXEC_STAGE_OPT, &ticks);
+    translate_end_stage(exec, EXEC_STAGE_OPT, &ticks);
     if (exec->config.dump)
         dump_ir(exec, block, EXEC_DUMP_OPT, "opt");
     return block;
@@ -310,6 +309,13 @@ static enum status notice_flags(struct exec *exec, const struct ir_block *block,
     return error_set(err, STATUS_STALE, "the guest uses its floating-point flags");
 }
 
+/* Executions until the next promotion: those of a draft are over. */
+static int32_t heat_left(const struct exec *exec, const struct tb *tb, enum tb_tier level)
+{
+    int32_t heat = promote_initial_heat(exec, level);
+    return heat < INT32_MAX && draft_is(tb) ? heat - (int32_t)draft_executions(tb) : heat;
+}
+
 /* Compiles tb's block for tier 0 or 1. Lock held. */
 static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                                  struct error *err)
@@ -336,13 +342,13 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     tb->guest_length = (uint16_t)block->guest_length;
     int32_t heat = tb->is_watched              ? routines_watch_heat(tb)
                    : libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */
-                                                : promote_initial_heat(exec, level);
+                                                : heat_left(exec, tb, level);
     bool is_early = level == TB_TIER_1 && !tb->is_watched;
     atomic_store_explicit(&tb->heat, is_early ? sampler_first_heat(exec, heat) : heat,
                           memory_order_relaxed);
-    uint64_t ticks = begin_stage(exec);
+    uint64_t ticks = translate_begin_stage(exec);
     status = exec->tier[level]->compile(exec->tier[level], &job, err);
-    end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
+    translate_end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
     if (status != STATUS_OK)
         return status;
     const struct ir_insn *last = ir_last(block);
