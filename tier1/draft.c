@@ -383,42 +383,34 @@ static uint64_t end_pc(const struct draft *d)
     return d->steps->guest_pc + d->steps->guest_size_bytes;
 }
 
-/* With 0 on the right, which is what most branches compare with, and nothing to be read twice. */
-static struct t1_compare test_of(unsigned reg, enum x64_cc cc)
-{
-    struct x64_operand operand = x64_reg_operand(reg);
-    return (struct t1_compare){
-        .a = operand, .b = operand, .width = 64, .is_test = true, .cc = (uint8_t)cc};
-}
-
 static void emit_branch(struct draft *d, const struct ir_step *step, enum x64_cc cc)
 {
-    bool is_unsigned = cc == X64_B || cc == X64_AE;
-    struct t1_compare compare;
-    if (step->rs2 == 0 && !is_unsigned) {
-        compare = test_of(use(d, step->rs1), cc);
+    unsigned a = use(d, step->rs1);
+    if (step->rs2 == 0 && cc != X64_B && cc != X64_AE) {
+        x64_test_rr(d->x, X64_W, a, a);
     } else {
-        compare = (struct t1_compare){.width = 64, .cc = (uint8_t)cc};
-        compare.a = x64_reg_operand(use(d, step->rs1));
-        compare.b = use_operand(d, step->rs2);
+        struct x64_operand b = use_operand(d, step->rs2);
+        put(d, 0x3b | X64_W, a, b);
     }
-    t1_put_exit_if(d->t, &compare, (uint64_t)step->imm, true);
-    if (!d->t->is_full)
-        t1_put_exit_direct(d->t, end_pc(d));
+    t1_put_jump_if(d->t, cc, t1_successor(d->t, (uint64_t)step->imm));
+    t1_put_jump(d->t, t1_successor(d->t, end_pc(d)));
 }
 
+/* The pc goes into RBX, whatever that held. */
 static void emit_jump_reg(struct draft *d, const struct ir_step *step)
 {
-    unsigned a = use(d, step->rs1), pc = take(d);
-    d->locked |= 1u << pc;
+    unsigned a = use(d, step->rs1);
     if (step->imm)
-        x64_lea(d->x, X64_W, pc, x64_at(a, (int32_t)step->imm));
+        x64_lea(d->x, X64_W, X64_RBX, x64_at(a, (int32_t)step->imm));
     else
-        x64_mov_rr(d->x, pc, a);
-    x64_alu_ri(d->x, X64_AND, X64_W, pc, -2);
+        x64_mov_rr(d->x, X64_RBX, a);
+    x64_alu_ri(d->x, X64_AND, X64_W, X64_RBX, -2);
+    d->place[d->holds[X64_RBX]] = X64_NO_REG;
+    d->holds[X64_RBX] = NOBODY;
+    d->locked = 1u << X64_RBX;
     if (step->rd)
         set(d, step->rd, end_pc(d));
-    t1_put_exit_indirect(d->t, pc);
+    t1_put_indirect_by_thunk(d->t);
 }
 
 /* One switch, so that one jump of ours depends on what the instruction is. */
@@ -549,7 +541,7 @@ static inline void emit_step(struct draft *d, const struct ir_step *step)
         emit_branch(d, step, X64_AE);
         break;
     case STEP_jump:
-        t1_put_exit_direct(d->t, (uint64_t)step->imm);
+        t1_put_jump(d->t, t1_successor(d->t, (uint64_t)step->imm));
         break;
     case STEP_jump_reg:
         emit_jump_reg(d, step);

@@ -309,12 +309,13 @@ enum x64_cc t1_cc_of(enum ir_op compare);
 
 /* Entry slot, heat and statistics; everything before the first node. */
 void t1_emit_prologue(struct t1 *t);
-/* What exits are made of; guest registers are in their places. To pc; to pc when the compare holds, else
- * on behind (is_near: to an exit, the last thing of the block); to the pc in a scratch register other
- * than RAX, which is free; a trap. */
-void t1_put_exit_direct(struct t1 *t, uint64_t pc);
-void t1_put_exit_if(struct t1 *t, const struct t1_compare *compare, uint64_t pc, bool is_near);
-void t1_put_exit_indirect(struct t1 *t, unsigned pc_reg);
+/* The record of pc; where there can be none the block fails, and has its own until then. */
+struct tb *t1_successor(struct t1 *t, uint64_t pc);
+/* What exits are made of, without polls; guest registers are in their places. To a TB; to it when the flags
+ * say so, else on behind; to the pc in RBX, clobbering RAX and R10; a trap. */
+void t1_put_jump(struct t1 *t, struct tb *to);
+void t1_put_jump_if(struct t1 *t, enum x64_cc cc, struct tb *to);
+void t1_put_indirect_by_thunk(struct t1 *t);
 void t1_put_trap(struct t1 *t, uint64_t pc, unsigned trap);
 
 /* Notes that the next instruction is a guest access. */

@@ -80,14 +80,14 @@ static unsigned padding_for_rel32(const struct t1 *t, unsigned distance)
     return (8 - place) * (place > 4);
 }
 
-static struct tb *successor(struct t1 *t, uint64_t pc)
+struct tb *t1_successor(struct t1 *t, uint64_t pc)
 {
     struct tb *to = tb_reference(t->cache, pc, t->mode);
-    if (!to) {
-        t->is_full = true;
-        t1_stop(t);
-    }
-    return to;
+    if (to)
+        return to;
+    t->is_full = true;
+    t1_stop(t);
+    return t->tb;
 }
 
 static void note_exit(struct t1 *t, uint32_t after_rel32, struct tb *to)
@@ -123,22 +123,26 @@ static void put_link_padding(struct t1 *t, unsigned opcode_bytes)
     x64_put(&t->x, cs_prefixes, padding_for_rel32(t, opcode_bytes));
 }
 
-void t1_put_exit_direct(struct t1 *t, uint64_t pc)
+void t1_put_jump(struct t1 *t, struct tb *to)
 {
-    struct tb *to = successor(t, pc);
-    if (!to)
-        return;
-    if (is_backward(t, pc))
-        put_poll(t, true, cold_poll_direct)->to = to;
     put_link_padding(t, 1);
     note_exit(t, x64_jmp(&t->x), to);
+}
+
+void t1_put_jump_if(struct t1 *t, enum x64_cc cc, struct tb *to)
+{
+    put_link_padding(t, 2);
+    note_exit(t, x64_jcc(&t->x, cc), to);
 }
 
 void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
-    t1_put_exit_direct(t, node->imm);
+    struct tb *to = t1_successor(t, node->imm);
+    if (is_backward(t, node->imm))
+        put_poll(t, true, cold_poll_direct)->to = to;
+    t1_put_jump(t, to);
 }
 
 /* Work is pending before a conditional backward exit: decides the exit once more, by way of the
@@ -157,28 +161,20 @@ static bool is_before_last(const struct t1 *t, const struct t1_node *node)
     return node->follow != IR_NONE && next->op == IR_exit_direct && next->follow == IR_NONE;
 }
 
-void t1_put_exit_if(struct t1 *t, const struct t1_compare *compare, uint64_t pc, bool is_near)
-{
-    struct tb *to = successor(t, pc);
-    if (!to)
-        return;
-    if (is_backward(t, pc)) {
-        struct t1_cold *cold = put_poll(t, is_near, cold_poll_if);
-        cold->back = x64_offset(&t->x);
-        cold->compare = *compare;
-        cold->to = to;
-    }
-    t1_emit_compare(t, compare);
-    put_link_padding(t, 2);
-    note_exit(t, x64_jcc(&t->x, (enum x64_cc)compare->cc), to);
-}
-
 void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
     struct t1_compare compare = t1_condition(t, node, 0);
-    t1_put_exit_if(t, &compare, node->imm, is_before_last(t, node));
+    struct tb *to = t1_successor(t, node->imm);
+    if (is_backward(t, node->imm)) {
+        struct t1_cold *cold = put_poll(t, is_before_last(t, node), cold_poll_if);
+        cold->back = x64_offset(&t->x);
+        cold->compare = compare;
+        cold->to = to;
+    }
+    t1_emit_compare(t, &compare);
+    t1_put_jump_if(t, (enum x64_cc)compare.cc, to);
 }
 
 /* ---- indirect exits ---- */
@@ -231,21 +227,26 @@ static void cold_miss(struct t1 *t, const struct t1_cold *cold)
     put_slower_exit(t, cold->a);
 }
 
-void t1_put_exit_indirect(struct t1 *t, unsigned pc_reg)
-{
-    put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc_reg;
-    if (t->options->is_caching_inline)
-        t1_cold(t, put_inline_cache(t, pc_reg), cold_miss)->a = (uint8_t)pc_reg;
-    else
-        put_slower_exit(t, pc_reg);
-}
-
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
     t1_take_gpr(t, X64_RAX);
-    t1_put_exit_indirect(t, t1_use_gpr(t, node->operand[0]));
+    unsigned pc = t1_use_gpr(t, node->operand[0]);
+    put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc;
+    if (t->options->is_caching_inline)
+        t1_cold(t, put_inline_cache(t, pc), cold_miss)->a = (uint8_t)pc;
+    else
+        put_slower_exit(t, pc);
+}
+
+/* Nothing but what is small: the common thunk looks into the jump cache. */
+void t1_put_indirect_by_thunk(struct t1 *t)
+{
+    if (t->options->is_caching_jumps && !t->options->is_counting_stats)
+        leave_with_tb(t, T1_VCPU(thunk_jump));
+    else
+        put_slower_exit(t, X64_RBX);
 }
 
 /* ---- traps ---- */

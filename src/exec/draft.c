@@ -7,8 +7,6 @@
  * is as without drafts, save that the first executions have been counted. */
 #include "src/exec/internal.h"
 
-enum { DRAFT_RUNS = 100 };
-
 void draft_init(struct exec *exec)
 {
     const struct exec_config *config = &exec->config;
@@ -99,8 +97,6 @@ bool draft_takes(struct exec_thread *thread, struct tb *tb)
     bool is_taken = draft_is(tb);
     if (is_taken && translate_to_tier1(thread, tb, &err) == STATUS_OK)
         exec->drafts_replaced++;
-    else if (is_taken)
-        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
     tb_unlock(exec->cache);
     return is_taken;
 }

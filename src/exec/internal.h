@@ -239,7 +239,8 @@ struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t p
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* Prints the region's nodes when dumps are on. */
 void dump_region(struct exec *exec, const struct ir_region *region);
-/* Compiles a TB of tier 0 for tier 1. Lock held. */
+/* Compiles the block of a TB in tier 0 or 1 for tier 1. When it fails the TB goes on as it is. Lock
+ * held. */
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err);
 /* The block of tb ends with a direct jump or call to pc: marks the callee, and what a jump goes to that
  * is so far that it may be a call at a function's end. Lock held. */
@@ -251,6 +252,7 @@ struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_by
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 
 /* draft.c */
+enum { DRAFT_RUNS = 100 }; /* of a draft, until it is replaced */
 void draft_init(struct exec *exec);
 /* Is the TB's code a draft? Lock held. */
 bool draft_is(const struct tb *tb);

@@ -326,8 +326,7 @@ static void promote_to_tier1(struct exec_thread *thread, struct tb *tb)
     struct error err;
     tb_lock(thread->exec->cache);
     thread->exec->stats[TB_TIER_1].promotions++;
-    if (translate_to_tier1(thread, tb, &err) != STATUS_OK)
-        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+    translate_to_tier1(thread, tb, &err);
     tb_unlock(thread->exec->cache);
 }
 
@@ -366,8 +365,7 @@ static void stay_in_tier1(struct exec_thread *thread, struct tb *tb)
 {
     struct error err;
     tb->failed_tier = TB_TIER_2;
-    if (translate_to_tier1(thread, tb, &err) != STATUS_OK)
-        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+    translate_to_tier1(thread, tb, &err);
 }
 
 /* Blocks of the region that end with a jump or a call through a register, and of which it was seen at

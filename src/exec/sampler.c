@@ -130,8 +130,8 @@ static void set_counted(struct exec_thread *thread, struct tb *tb, bool is_count
     struct error err;
     tb->is_counted = is_counted;
     thread->exec->sampler.counted += is_counted;
-    if (!tb->is_watched && translate_to_tier1(thread, tb, &err) != STATUS_OK)
-        atomic_store_explicit(&tb->heat, INT32_MAX, memory_order_relaxed);
+    if (!tb->is_watched)
+        translate_to_tier1(thread, tb, &err);
 }
 
 static void end_group(struct exec_thread *thread, struct counted_group *group)

@@ -370,6 +370,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err)
 {
     enum status status = compile_block(thread, tb, TB_TIER_1, err);
+    if (status != STATUS_OK) /* a draft must come back, since it does not poll */
+        atomic_store_explicit(&tb->heat, draft_is(tb) ? DRAFT_RUNS : INT32_MAX, memory_order_relaxed);
     loop_renew_jump_cache(&thread->vcpu, tb);
     return status;
 }

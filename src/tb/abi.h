@@ -91,7 +91,6 @@ struct jump_cache_entry {
     uint64_t pc; /* odd: empty */
     const void *entry;
 };
-enum { JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
 static inline unsigned jump_cache_slot(uint64_t pc)
 {
     return (unsigned)(pc >> 1) & (JUMP_CACHE_SIZE - 1);
@@ -133,6 +132,8 @@ struct vcpu {
     const void *thunk_leave;     /* jump here: store pinned registers, return from tb_enter */
     const void *thunk_leave_tb;  /* RAX = tb: the same with exit_tb and VCPU_EXIT_TB */
     const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
+    const void *thunk_jump;      /* RAX = tb, RBX = pc: to the code that the jump cache has for pc; else the
+                                    same. Clobbers R10 */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
     const void *thunk_bulk;      /* the same for helpers from HELPER_BULK on: keeps XMM0-7 too */

@@ -33,6 +33,7 @@
  * the integer registers but x31, is reached with displacements of 8 bits. */
 #define VCPU_BIAS 128
 #define IN_VCPU(offset) -VCPU_BIAS + offset(%r12)
+#define IN_VCPU_INDEXED(offset, index, scale) -VCPU_BIAS + offset(%r12, index, scale)
 
 /* Offsets in struct vcpu; guest register n lies at VCPU_OFFSET_REG + 8 * n. */
 #define VCPU_OFFSET_PENDING 0
@@ -45,9 +46,13 @@
 #define VCPU_OFFSET_MEMORY_BASE 560
 #define VCPU_OFFSET_HELPER_ARG 584
 #define VCPU_OFFSET_HOST_RSP 616
-#define VCPU_OFFSET_HELPER 664
-#define VCPU_OFFSET_BULK 808
-#define VCPU_OFFSET_LIBCALL_COUNT 920
+#define VCPU_OFFSET_HELPER 672
+#define VCPU_OFFSET_BULK 816
+#define VCPU_OFFSET_LIBCALL_COUNT 928
+#define VCPU_OFFSET_JUMP_CACHE 9808
+
+/* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest. */
+#define JUMP_CACHE_SIZE 4096
 
 /* The values of enum vcpu_exit that the thunks store. */
 #define VCPU_EXIT_TB_VALUE 0

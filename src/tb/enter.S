@@ -93,6 +93,19 @@ tb_thunk_leave_tb:
     movl $VCPU_EXIT_TB_VALUE, IN_VCPU(VCPU_OFFSET_EXIT_REASON)
     jmp tb_thunk_leave
 
+    .globl tb_thunk_jump
+    .hidden tb_thunk_jump
+    .balign 16
+tb_thunk_jump:
+    movl %ebx, %r10d
+    andl $(JUMP_CACHE_SIZE - 1) << 1, %r10d
+    leaq IN_VCPU_INDEXED(VCPU_OFFSET_JUMP_CACHE, %r10, 8), %r10
+    cmpq (%r10), %rbx
+    jne 1f
+    jmpq *8(%r10)
+1:  movq %rbx, IN_VCPU(VCPU_OFFSET_PC)
+    jmp tb_thunk_indirect
+
     .globl tb_thunk_indirect
     .hidden tb_thunk_indirect
     .balign 16
