@@ -34,9 +34,8 @@ struct guest_isa {
     struct ir_block *(*translate)(struct arena *arena, guest_fetch *fetch, void *fetch_context,
                                   uint64_t pc, uint32_t mode, const struct guest_limits *limits);
 
-    /* The block at pc, whose code is in bytes[0..available), as steps, of at most max_insns instructions
-     * and at most IR_MAX_STEPS; it may end earlier than that of translate. False: some instruction of
-     * it is no step. (The mode is the caller's to fill in; no step depends on it.) One thread at a time. */
+    /* The block at pc as translate gives it, but as steps. False: some instruction of it is no step, or it
+     * is longer than IR_MAX_STEPS, or does not lie in bytes[0..available), the code at pc. (The mode is the caller's to fill in; no step depends on it.) One thread at a time. */
     bool (*steps)(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
                   struct ir_steps *ret_steps);
 

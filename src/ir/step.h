@@ -44,7 +44,7 @@ struct ir_step {
 };
 _Static_assert(sizeof(struct ir_step) == 16, "a step is 16 bytes");
 
-enum { IR_MAX_STEPS = 32 };
+enum { IR_MAX_STEPS = 64 };
 
 /* A block of steps; only the last leaves it. */
 struct ir_steps {

@@ -208,13 +208,12 @@ bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint3
 {
     uint32_t at = 0, length = 0;
     bool is_ended = false, is_known = true;
-    if (max_insns > IR_MAX_STEPS)
-        max_insns = IR_MAX_STEPS;
+    uint32_t limit = max_insns < IR_MAX_STEPS ? max_insns : IR_MAX_STEPS;
     if (!memos)
         memos = pages_alloc(sizeof *memos << MEMOS_LOG2);
     steps->guest_pc = pc;
     steps->count = 0;
-    while (length < max_insns && available_bytes - at >= 4 && !is_ended) {
+    while (length < limit && available_bytes - at >= 4 && !is_ended) {
         uint32_t bits;
         memcpy(&bits, bytes + at, sizeof bits);
         struct ir_step *step = &steps->step[steps->count];
@@ -231,8 +230,8 @@ bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint3
     }
     steps->guest_length = length;
     steps->guest_size_bytes = at;
-    if (length > 0 && !is_ended)
+    if (!is_ended)
         steps->step[steps->count++] = (struct ir_step){
             .op = STEP_jump, .detail = IR_BRANCH_JUMP, .imm = (int64_t)(pc + at)};
-    return length > 0 && is_known;
+    return is_known && (is_ended || length == max_insns);
 }
