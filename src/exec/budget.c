@@ -1,7 +1,7 @@
 /* What compiles may cost where the guest and the compile threads share one CPU.
  *
  * There each compile takes the guest's time, and before the first one LLVM has to be opened. So
- * compiles get a share of the run time, and what is not compiled now asks again when it has stayed hot.
+ * compiles get a share of the run time (processor time), and what is not compiled now asks again when it has stayed hot.
  * LLVM's code is much quicker than tier 1's where there is floating point or a loop of one block;
  * elsewhere, in plain regions, it often is no quicker. These wait until the run has been long: their
  * share grows with the run time, for a program that has run long will probably run on.
@@ -10,6 +10,7 @@
 #include "src/exec/internal.h"
 
 #include <sched.h>
+#include <time.h>
 
 enum {
     SHARE = 8,              /* one part in so many of the run time */
@@ -75,15 +76,23 @@ static bool has_limits(const struct exec *exec)
     return exec->has_one_cpu && exec->config.jit_threads > 0;
 }
 
+/* Of all threads: what other processes take on a busy machine does not count. */
+static uint64_t run_time_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
 bool budget_allows(const struct exec *exec, const struct tb *tb)
 {
-    uint64_t spent_ms = (exec->stats[TB_TIER_2].compile_time_ns +
-                         exec->stats[TB_TIER_3].compile_time_ns) / 1000000;
-    uint64_t run_ms = (exec_time_ns() - exec->start_time_ns) / 1000000;
-    uint64_t most_ms = FREE_MS + run_ms / SHARE;
-    uint64_t most_plain_ms = run_ms * run_ms / (PLAIN_SHARE_AT_1S * 1000);
     if (!has_limits(exec))
         return true;
+    uint64_t spent_ms = (exec->stats[TB_TIER_2].compile_time_ns +
+                         exec->stats[TB_TIER_3].compile_time_ns) / 1000000;
+    uint64_t run_ms = run_time_ms();
+    uint64_t most_ms = FREE_MS + run_ms / SHARE;
+    uint64_t most_plain_ms = run_ms * run_ms / (PLAIN_SHARE_AT_1S * 1000);
     if (tb_profile_of(tb)->is_plain && spent_ms + OPENING_MS > most_plain_ms)
         return false;
     return spent_ms <= most_ms;
