@@ -29,6 +29,7 @@
     FEATURE(threading, "tier0", "handlers jump to each other, not called from a loop (tier 0)")    \
     FEATURE(chunked_polls, "auto", "loops of one block poll every 256 iterations (tier 3)")        \
     FEATURE(sampling, "auto", "blocks are counted when samples have shown them hot (tier 1)")      \
+    FEATURE(budget, "auto", "on one CPU few samples, and compiles get a share of the time (tier 2)")  \
     FEATURE(run_length, "auto", "regions that would soon be left are not compiled (tier 2)")       \
     FEATURE(observation, "auto", "where hot indirect exits go is looked at first (tier 2)")        \
     FEATURE(extension, "auto", "a region gets more entries where code keeps coming back (tier 2)") \

@@ -146,7 +146,8 @@ static void *compile_thread(void *argument)
     struct exec *exec = argument;
     struct tier *tier = NULL;
     struct compile_job *job;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COMPILE_THREAD_NICE);
+    if (!exec->has_one_cpu) /* where it would make the guest wait longer for the same */
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COMPILE_THREAD_NICE);
     while ((job = take(&exec->queue))) {
         struct error err;
         promote_compile(exec, &tier, job, &err);

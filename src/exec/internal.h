@@ -157,7 +157,7 @@ struct exec {
     struct lockstep *lockstep;       /* NULL ordinarily; both engines of a pair have it */
     const struct region_trial *region_trial; /* NULL outside trials; guest's thread only */
     uint64_t start_time_ns;
-    bool has_one_cpu;                /* constant; see is_within_budget */
+    bool has_one_cpu;                /* constant; see budget.c */
 };
 
 static inline bool exec_has(const struct exec *exec, enum feature feature)
@@ -352,6 +352,13 @@ void sampler_meet(struct exec *exec, struct tb *tb);
 bool sampler_counts_met(struct exec_thread *thread, const struct tb *root);
 /* vcpu->is_sampled is set, and tb is next to run: notes where the guest is. No lock held. */
 void sampler_note(struct exec_thread *thread, struct tb *tb);
+
+/* budget.c */
+void budget_init(struct exec *exec);
+/* May the region that tb asks for be compiled now, by what is known of it from the last time? Lock held. */
+bool budget_allows(const struct exec *exec, const struct tb *tb);
+/* The same when it has been formed: is remembered for tb. Lock held. */
+bool budget_allows_region(struct exec *exec, struct tb *tb, const struct ir_region *region);
 
 /* promote.c */
 void promote_init(struct exec *exec);

@@ -9,15 +9,12 @@
 #include "src/base/check.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     MAX_DEFERRALS = 4,
     MAX_EXTENSIONS = 3, /* of one region by further entries */
-    FREE_COMPILE_NS = 20 * 1000 * 1000,
-    COMPILE_SHARE = 8,      /* one part in so many of the run time, on one CPU */
     MAX_WAITS = 4,          /* of a block for observations */
     OBSERVING_PART = 8,     /* of the threshold: executions before the region is formed once more */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
@@ -284,15 +281,9 @@ enum status promote_compile(struct exec *exec, struct tier **tier, struct compil
 
 /* ---- promotion ---- */
 
-static bool host_has_one_cpu(void)
-{
-    cpu_set_t cpus;
-    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) == 1;
-}
-
 void promote_init(struct exec *exec)
 {
-    exec->has_one_cpu = host_has_one_cpu();
+    budget_init(exec);
     pthread_mutex_init(&exec->module_lock, NULL);
     compile_queue_init(&exec->queue);
 }
@@ -344,20 +335,6 @@ static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
     if (!is_pointless && is_requested)
         compile_queue_reheat(&exec->queue, tb);
     return !is_pointless && !is_requested;
-}
-
-/* On one CPU compiling takes the guest's time: it gets a share of it, and what is not compiled now
- * asks again when it has stayed hot. Elsewhere, and where equal runs must be equal, there is no
- * limit. Lock held. */
-static bool is_within_budget(struct exec *exec)
-{
-    if (!exec->has_one_cpu || exec->config.jit_threads == 0)
-        return true;
-    uint64_t spent_ns =
-        exec->stats[TB_TIER_2].compile_time_ns + exec->stats[TB_TIER_3].compile_time_ns;
-    uint64_t run_ns = exec_time_ns() - exec->start_time_ns;
-    return spent_ns <= FREE_COMPILE_NS + run_ns / COMPILE_SHARE &&
-           compile_queue_is_empty(&exec->queue);
 }
 
 /* From now on the TB is not counted any more. Lock held. */
@@ -436,17 +413,25 @@ static bool is_soon_left(struct exec *exec, struct compile_job *job)
     return exec_has(exec, FEATURE_run_length) && !run_length_is_enough(job->run_length);
 }
 
+/* On one CPU jobs are not to wait: the budget is for what is hot by then. */
+static bool may_put(struct exec *exec)
+{
+    return exec->has_one_cpu ? compile_queue_is_empty(&exec->queue)
+                             : !compile_queue_is_full(&exec->queue);
+}
+
 /* The job for the TB's next tier when it is to be had now and worth its compile, else NULL: it is put
  * off, or refused. Lock held. */
 static struct compile_job *job_wanted(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
 {
     struct exec *exec = thread->exec;
     bool is_synchronous = exec->config.jit_threads == 0;
-    if (!wants_compile(exec, tb, level) ||
-        (!is_synchronous && compile_queue_is_full(&exec->queue)) || !is_within_budget(exec))
+    if (!wants_compile(exec, tb, level) || (!is_synchronous && !may_put(exec)) ||
+        !budget_allows(exec, tb))
         return NULL;
     struct compile_job *job = job_new(exec, tb, level, has_profile(exec));
-    if (is_deferred(exec, job) || is_to_wait(thread, job)) {
+    if (!budget_allows_region(exec, tb, job->tier_job.region) || is_deferred(exec, job) ||
+        is_to_wait(thread, job)) {
         forget_job(exec, job);
         return NULL;
     }

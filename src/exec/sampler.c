@@ -2,7 +2,8 @@
  *
  * Counts make code a seventh larger, and slower where short blocks do not fit the instruction cache;
  * and most blocks are never promoted. So they are made without. A thread of its own raises
- * vcpu->is_sampled every half millisecond; tier 1 comes back to the loop at its next backward or
+ * vcpu->is_sampled every half millisecond (on one CPU, where each time costs the guest much more than a
+ * system call, every four: at the kernel's own tick); tier 1 comes back to the loop at its next backward or
  * indirect jump, which looks at it anyway, and the loop notes where the guest is. A block that is met
  * a few times is made again with counts, and so are all that a region of it might have. From there on
  * it is as without samples: the counts decide what is promoted and what a region is made of. Blocks
@@ -16,6 +17,7 @@
 
 #include "src/base/check.h"
 
+#include <sys/prctl.h>
 #include <time.h>
 
 enum {
@@ -24,6 +26,8 @@ enum {
     START_HEAT = 10000,     /* executions of one block */
     PERIOD_NS = 500 * 1000,
     LONGEST_PERIOD_NS = 4 * 1000 * 1000, /* while nobody looks */
+    ONE_CPU_PERIOD_NS = 3 * 1000 * 1000,
+    ONE_CPU_SLACK_NS = 4 * 1000 * 1000, /* to the next interrupt that comes anyway */
     STALE_NS = 100 * 1000,  /* a sample is noted so late when the guest was elsewhere */
     HOT_SAMPLES = 4,
     HOT_SHARE = 16,         /* one part in so many of all samples */
@@ -78,14 +82,16 @@ static void *sampler_thread(void *argument)
 {
     struct exec *exec = argument;
     struct sampler *sampler = &exec->sampler;
-    uint64_t period_ns = PERIOD_NS;
+    uint64_t least_ns = exec->has_one_cpu ? ONE_CPU_PERIOD_NS : PERIOD_NS, period_ns = least_ns;
+    if (exec->has_one_cpu)
+        prctl(PR_SET_TIMERSLACK, ONE_CPU_SLACK_NS);
     pthread_mutex_lock(&sampler->lock);
     while (!sampler->is_stopping) {
         struct timespec end = time_after(period_ns);
         pthread_cond_timedwait(&sampler->wake, &sampler->lock, &end);
         pthread_mutex_unlock(&sampler->lock);
         bool has_been_seen = raise_all(exec);
-        period_ns = has_been_seen                      ? PERIOD_NS
+        period_ns = has_been_seen                      ? least_ns
                     : period_ns * 2 < LONGEST_PERIOD_NS ? period_ns * 2
                                                        : LONGEST_PERIOD_NS;
         pthread_mutex_lock(&sampler->lock);
@@ -197,15 +203,19 @@ bool sampler_counts_met(struct exec_thread *thread, const struct tb *root)
     return group->count > 0;
 }
 
-/* From now on the executions of the block are counted, and of those that a region of it would have.
- * Lock held. */
+/* From now on the executions of the block are counted, and of those that a region of it would have,
+ * if that may be compiled soon. Lock held. */
 static void count_around(struct exec_thread *thread, struct tb *tb)
 {
     struct exec *exec = thread->exec;
     struct tb_profile *profile = tb_profile(exec->cache, tb);
     struct compile_job *job = compile_queue_job_new(&exec->queue); /* for its arena */
-    region_form(exec, &job->arena, tb, TB_TIER_2, true, exec->config.max_region_insns);
+    const struct ir_region *region =
+        region_form(exec, &job->arena, tb, TB_TIER_2, true, exec->config.max_region_insns);
+    bool is_allowed = budget_allows_region(exec, tb, region);
     compile_queue_job_drop(&exec->queue, job);
+    if (!is_allowed)
+        return;
     sampler_meet(exec, tb);
     sampler_counts_met(thread, tb);
     profile->doublings += profile->doublings < MAX_DOUBLINGS;
@@ -285,7 +295,7 @@ void sampler_note(struct exec_thread *thread, struct tb *tb)
         compile_queue_reheat(&exec->queue, hot);
     } else if (hot->tier == TB_TIER_1 && !hot->is_counted && hot->failed_tier > TB_TIER_2) {
         struct tb_profile *profile = tb_profile(exec->cache, hot);
-        if (is_hot(exec, ++profile->samples >> profile->doublings))
+        if (is_hot(exec, ++profile->samples >> profile->doublings) && budget_allows(exec, hot))
             count_around(thread, hot);
     }
     end_old_groups(thread, now_ns);

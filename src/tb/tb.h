@@ -98,6 +98,7 @@ struct tb_profile {
     uint32_t observations;              /* by the loop, of destinations old and new */
     uint32_t samples;                   /* taken here since the block was last counted */
     uint32_t doublings;                 /* of the samples needed for it to be counted */
+    bool is_plain;                      /* the region it asked for promises little (budget.c) */
     bool is_switching;                  /* the region with this root jumps through tables */
     uint32_t extensions;                /* times that entries were added */
     uint32_t entry_count;
