@@ -131,7 +131,8 @@ struct t1 {
     uint32_t *offsets;       /* of each node's code, for dumps */
     struct t1_cold *colds;
     struct t1_exit *exits;
-    struct fault_point *faults;
+    struct fault_point *faults; /* in the cache's arena, where they stay; */
+    uint32_t most_faults;       /* there is room for so many */
     uint32_t exits_planned, cold_count, exit_count, fault_count;
 
     /* registers (alloc.c) */

@@ -43,8 +43,7 @@ _Static_assert(IR_MAX_INSNS < IR_NONE, "the dummy is a reference too");
     ARRAY(canon, 1, 1)                                                                             \
     ARRAY(offsets, 1, 0)                                                                           \
     ARRAY(exits, 1, 0)                                                                             \
-    ARRAY(colds, 3, 1)                                                                             \
-    ARRAY(faults, 2, 16) /* copied by pieces */
+    ARRAY(colds, 3, 1)
 
 static void free_arrays(struct t1 *t)
 {
@@ -191,6 +190,7 @@ static void emit_block(struct t1 *t, const struct ir_steps *steps)
     t->cold_count = 0;
     t->exit_count = 0;
     t->fault_count = 0;
+    t->faults = arena_reserve(&t->cache->arena, t->most_faults * sizeof *t->faults);
     if (!x64_room(&t->x, MAX_NODE_BYTES))
         return;
     t1_emit_prologue(t);
@@ -212,20 +212,10 @@ static uint16_t bytes_of_colds(const struct t1 *t)
     return size_bytes < UINT16_MAX ? (uint16_t)size_bytes : UINT16_MAX;
 }
 
-/* In pieces of 16 bytes, of which there is one or two; the arrays have room for whole ones. */
-static const struct fault_point *copy_faults(const struct t1 *t)
-{
-    enum { PIECE_BYTES = 16 };
-    size_t size_bytes = t->fault_count * sizeof *t->faults;
-    uint8_t *copy = arena_alloc(&t->cache->arena, size_bytes);
-    for (size_t at = 0; at < size_bytes; at += PIECE_BYTES)
-        memcpy(copy + at, (const uint8_t *)t->faults + at, PIECE_BYTES);
-    return (const struct fault_point *)(void *)copy;
-}
-
 static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
 {
     struct tb_cache *cache = t->cache;
+    arena_alloc(&cache->arena, t->fault_count * sizeof *t->faults); /* where they are */
     struct tb_code *code = tb_code_new(cache, t->tb, TB_TIER_1);
     code->start = start;
     code->size_bytes = size_bytes;
@@ -233,7 +223,7 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
     code->guest_length = t->guest_length;
     code->is_draft = !t->block;
     code->fault_count = (uint16_t)t->fault_count;
-    code->faults = copy_faults(t);
+    code->faults = t->faults;
     for (uint32_t i = 0; i < t->exit_count; i++)
         tb_link(cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
                 TB_LINK_JUMP);
@@ -290,6 +280,7 @@ static size_t begin_block(struct t1 *t, const struct tier_job *job)
     t->guest_size_bytes = block->guest_size_bytes;
     t->guest_length = block->guest_length;
     t->mode = block->mode;
+    t->most_faults = 2 * block->length;
     ensure_capacity(t, block->length);
     t1_plan(t);
     return 1024 + (size_t)block->length * MAX_NODE_BYTES;
@@ -305,6 +296,7 @@ static size_t begin_draft(struct t1 *t, struct tb *tb, const struct ir_steps *st
     t->guest_length = steps->guest_length;
     t->mode = steps->mode;
     t->exits_planned = 2;
+    t->most_faults = steps->count;
     ensure_capacity(t, IR_MAX_STEPS);
     return 1024 + t1_draft_bytes(steps);
 }

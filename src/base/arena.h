@@ -37,7 +37,16 @@ static inline void *arena_alloc(struct arena *arena, size_t size_bytes)
     return result;
 }
 
-/* The same, zeroed. */
+/* Where the next arena_alloc of at most size_bytes will be: to be filled before it is known how much is
+ * needed. */
+static inline void *arena_reserve(struct arena *arena, size_t size_bytes)
+{
+    void *result = arena_alloc(arena, size_bytes);
+    arena->next = (unsigned char *)result;
+    return result;
+}
+
+/* arena_alloc, zeroed. */
 static inline void *arena_zalloc(struct arena *arena, size_t size_bytes)
 {
     return __builtin_memset(arena_alloc(arena, size_bytes), 0, size_bytes);

@@ -51,7 +51,11 @@ static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint
     enum status status = STATUS_OK;
     const struct tb_cache *cache = thread->exec->cache;
     uint64_t flushes = cache->stats.flushes;
-    push(walk, pc, NULL, true);
+    struct tb *first = translate_at(thread, pc, NULL, &status, err);
+    if (!first)
+        return status;
+    *ret_end = pc + (first->guest_size_bytes ? first->guest_size_bytes : 2);
+    push_successors(walk, first);
     while (walk->count > 0) {
         struct place next = walk->places[--walk->count];
         struct tb *known = cache->stats.flushes == flushes ? next.tb : NULL;
@@ -61,8 +65,6 @@ static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint
         if (!tb)
             return status;
         push_successors(walk, tb);
-        if (next.pc == pc)
-            *ret_end = pc + (tb->guest_size_bytes ? tb->guest_size_bytes : 2);
     }
     return STATUS_OK;
 }

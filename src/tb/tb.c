@@ -353,14 +353,22 @@ static struct tb_page **page_place(struct tb_cache *cache, uint64_t number)
     return place;
 }
 
-static void cover_page(struct tb_cache *cache, struct tb_code *code, uint64_t number)
+/* The page, which is mostly that of the latest time. */
+static struct tb_page *page_of(struct tb_cache *cache, uint64_t number)
 {
+    if (cache->latest_page && cache->latest_page->number == number)
+        return cache->latest_page;
     struct tb_page **place = page_place(cache, number);
     if (!*place) {
         *place = arena_zalloc(&cache->arena, sizeof **place);
         (*place)->number = number;
     }
-    struct tb_page *page = *place;
+    return cache->latest_page = *place;
+}
+
+static void cover_page(struct tb_cache *cache, struct tb_code *code, uint64_t number)
+{
+    struct tb_page *page = page_of(cache, number);
     if (page->codes == code || (page->others && page->others->code == code))
         return;
     if (!code->is_on_page) {
@@ -421,6 +429,7 @@ static bool drop_page(struct tb_cache *cache, struct tb_page **place)
     for (const struct tb_page_code *entry = page->others; entry; entry = entry->next)
         dropped |= drop_code(cache, entry->code);
     *place = page->next;
+    cache->latest_page = NULL;
     return dropped;
 }
 
@@ -501,6 +510,7 @@ void tb_flush(struct tb_cache *cache)
     arena_reset(&cache->arena);
     memset(cache->slots, 0, sizeof *cache->slots << cache->slots_log2);
     memset(cache->pages, 0, PAGE_BUCKETS * sizeof(struct tb_page *));
+    cache->latest_page = NULL;
     cache->tb_count = 0;
     cache->code_count = 0;
     tb_note_drop(cache, 0, UINT64_MAX);

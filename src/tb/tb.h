@@ -183,6 +183,7 @@ struct tb_cache {
     uint64_t generation;    /* grows with every flush and every drop */
     struct tb_drop_range drops[TB_DROPS_REMEMBERED]; /* the latest; [g % N] made generation g + 1 */
     struct tb_page **pages; /* hash of guest pages that hold translated code */
+    struct tb_page *latest_page; /* that code was translated from, in the hash; or NULL */
     struct tb_cache_stats stats;
     struct tb_cache_config config; /* constant */
     tb_code_release *release[TB_TIER_COUNT];
