@@ -252,7 +252,7 @@ struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_by
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 
 /* draft.c */
-enum { DRAFT_RUNS = 100 }; /* of a draft, until it is replaced */
+enum { DRAFT_RUNS = 200 }; /* of a draft, until it is replaced */
 void draft_init(struct exec *exec);
 /* Is the TB's code a draft? Lock held. */
 bool draft_is(const struct tb *tb);
