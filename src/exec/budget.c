@@ -1,7 +1,8 @@
 /* What compiles may cost where the guest and the compile threads share one CPU.
  *
  * There each compile takes the guest's time, and before the first one LLVM has to be opened. So
- * compiles get a share of the run time (processor time), and what is not compiled now asks again when it has stayed hot.
+ * compiles get a share of the run time (processor time), and what is not compiled now asks again when it
+ * has stayed hot.
  * LLVM's code is much quicker than tier 1's where there is floating point or a loop of one block;
  * elsewhere, in plain regions, it often is no quicker. These wait until the run has been long: their
  * share grows with the run time, for a program that has run long will probably run on.
