@@ -29,7 +29,7 @@ uint32_t draft_executions(const struct tb *tb)
     return heat < 0 ? DRAFT_RUNS : (uint32_t)(DRAFT_RUNS - heat);
 }
 
-/* Is the block at the TB's pc what the guest's code says, and has it none yet? Then a draft will do. */
+/* Has the TB no code yet, and is its block what the guest's code says? Then a draft will do. */
 static bool is_wanted(struct exec *exec, const struct tb *tb)
 {
     return exec->has_drafts && tb->tier == TB_TIER_NONE && !(tb->pc & 1) &&
@@ -45,6 +45,15 @@ static bool read_steps(struct exec *exec, const struct tb *tb, struct ir_steps *
                                             ret_steps);
 }
 
+/* Does the block call a function at its end that is done at once? Then it is to be checked
+ * (libcalls_check_call), and made with it. */
+static bool calls_libcall(struct exec *exec, const struct ir_steps *steps)
+{
+    const struct ir_step *last = &steps->step[steps->count - 1];
+    return last->op == STEP_jump && last->detail == IR_BRANCH_CALL &&
+           libcalls_has(exec, (uint64_t)last->imm);
+}
+
 /* Its direct exits will be looked up when the draft is made, and their code be translated perhaps. */
 static void expect_exits(struct exec *exec, const struct ir_steps *steps)
 {
@@ -54,11 +63,13 @@ static void expect_exits(struct exec *exec, const struct ir_steps *steps)
         translate_expect(exec, (uint64_t)last->imm);
 }
 
-static void account(struct exec *exec, const struct tb *tb)
+static void account(struct exec *exec, const struct tb *tb, uint64_t start_ns)
 {
     const struct tb_code *code = tb_code_of(tb, TB_TIER_1);
     struct tier_stats *stats = &exec->stats[TB_TIER_1];
     stats->compiled++;
+    if (exec->config.is_counting)
+        stats->compile_time_ns += exec_time_ns() - start_ns;
     stats->guest_insns += code->guest_length;
     stats->code_bytes += code->size_bytes + code->rare_bytes;
     exec->drafts_made++;
@@ -70,8 +81,9 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
 {
     struct exec *exec = thread->exec;
     struct ir_steps steps;
+    uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     uint64_t ticks = translate_begin_stage(exec);
-    if (!is_wanted(exec, tb) || !read_steps(exec, tb, &steps))
+    if (!is_wanted(exec, tb) || !read_steps(exec, tb, &steps) || calls_libcall(exec, &steps))
         return false;
     translate_end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     expect_exits(exec, &steps);
@@ -85,7 +97,7 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
     const struct ir_step *last = &steps.step[steps.count - 1];
     if (last->op == STEP_jump)
         translate_mark_callee(exec, tb, (uint64_t)last->imm, last->detail == IR_BRANCH_CALL);
-    account(exec, tb);
+    account(exec, tb, start_ns);
     return true;
 }
 

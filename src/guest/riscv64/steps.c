@@ -171,8 +171,8 @@ static void end_with_jump(struct ir_steps *steps, struct ir_step step, uint64_t 
 /* Through a register that has just been set, a jump goes to a known place. */
 static void end_with_jump_reg(struct ir_steps *steps, struct ir_step step, uint64_t next_pc)
 {
-    const struct ir_step *last = &steps->step[steps->count - 1];
-    if (steps->count == 0 || last->op != STEP_set || last->rd != step.rs1) {
+    const struct ir_step *last = steps->count > 0 ? &steps->step[steps->count - 1] : NULL;
+    if (!last || last->op != STEP_set || last->rd != step.rs1) {
         steps->step[steps->count++] = step;
         return;
     }
