@@ -103,7 +103,7 @@ sequences() {
 }
 
 prove_sequences() {
-    sequences 'random instructions, tier 0 and 1' tier0,tier1,auto 25000000 4 20000
+    sequences 'random instructions, tier 0 and 1' tier0,tier1,full1,auto 25000000 4 20000
     sequences 'random instructions, tier 2' tier2 200000 500 10000
     sequences 'random instructions, tier 3' auto0 200000 500 10000
     sequences 'random instructions, thresholds 1' auto1 20000 500 2000
