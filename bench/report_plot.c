@@ -128,7 +128,7 @@ static void write_worths(FILE *script, const struct experiment *experiment, cons
     write_terminal(script, path, lines + 10);
     fprintf(script, "set logscale x\nset grid x y\nset ytics noenhanced\n"
                     "set xtics (0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20, 50)\n"
-                    "set xrange [0.4<*<0.7:1.5<*] noextend\n"
+                    "set xrange [*<0.7:1.5<*] noextend\n"
                     "set yrange [%g:-0.5]\nset key outside top center horizontal\n"
                     "set title '%s, geometric means'\n"
                     "set xlabel 'time over time of the mode itself'\n"
