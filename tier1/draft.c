@@ -254,8 +254,8 @@ static inline void put_immediate(struct draft *d, const struct ir_step *step, en
     end_result(d, step->rd, reg);
 }
 
-static inline void put_shift_immediate(struct draft *d, const struct ir_step *step, enum x64_shift op,
-                                unsigned w)
+static inline void put_shift_immediate(struct draft *d, const struct ir_step *step,
+                                       enum x64_shift op, unsigned w)
 {
     unsigned a = use(d, step->rs1), reg = begin_result(d, step->rd);
     x64_mov_rr(d->x, reg, a);

@@ -27,28 +27,40 @@ static struct pool {
     struct spare *spares;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *map(size_t size_bytes)
+static uint8_t *map(size_t size_bytes, int flags)
 {
-    void *memory =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(memory != MAP_FAILED, "out of memory");
+    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static size_t distance_to_huge(const uint8_t *memory)
+{
+    return -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
+}
+
+/* Recent kernels align large mappings; elsewhere too much is mapped and what lies outside is cut off. */
+void *pages_map_aligned(size_t size_bytes, size_t huge_at, int flags)
+{
+    uint8_t *memory = map(size_bytes, flags);
+    if (!memory || distance_to_huge(memory + huge_at) == 0)
+        return memory;
+    munmap(memory, size_bytes);
+    memory = map(size_bytes + PAGES_HUGE_BYTES, flags);
+    if (!memory)
+        return NULL;
+    size_t before = distance_to_huge(memory + huge_at);
+    if (before)
+        munmap(memory, before);
+    memory += before;
+    munmap(memory + size_bytes, PAGES_HUGE_BYTES - before);
     return memory;
 }
 
-/* Recent kernels align large mappings; elsewhere too much is mapped and what lies outside the aligned part
- * is cut off. */
 static void *map_huge(size_t size_bytes)
 {
-    uint8_t *memory = map(size_bytes);
-    if ((uintptr_t)memory % PAGES_HUGE_BYTES) {
-        munmap(memory, size_bytes);
-        memory = map(size_bytes + PAGES_HUGE_BYTES);
-        size_t before = -(uintptr_t)memory & (PAGES_HUGE_BYTES - 1);
-        if (before)
-            munmap(memory, before);
-        memory += before;
-        munmap(memory + size_bytes, PAGES_HUGE_BYTES - before);
-    }
+    void *memory = pages_map_aligned(size_bytes, 0, 0);
+    CHECK(memory, "out of memory");
     madvise(memory, size_bytes, MADV_HUGEPAGE); /* where the host has none: small ones */
     return memory;
 }
@@ -108,16 +120,6 @@ void pages_free(void *memory, size_t size_bytes)
     *spare = (struct spare){pool.spares, size_bytes};
     pool.spares = spare;
     pthread_mutex_unlock(&pool.lock);
-}
-
-void *pages_alloc_sparse(size_t size_bytes)
-{
-    return map(size_bytes);
-}
-
-void pages_free_sparse(void *memory, size_t size_bytes)
-{
-    munmap(memory, rounded(size_bytes));
 }
 
 void pages_expect_writes(void *memory, size_t size_bytes)

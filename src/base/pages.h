@@ -15,9 +15,9 @@
 void *pages_alloc(size_t size_bytes);
 /* What pages_alloc gave for the same size. */
 void pages_free(void *memory, size_t size_bytes);
-/* The same for what is large and touched here and there: in small pages, present when touched. */
-void *pages_alloc_sparse(size_t size_bytes);
-void pages_free_sparse(void *memory, size_t size_bytes);
+/* Fresh private memory, to be unmapped by the caller, in which a huge page can begin huge_at bytes from
+ * the start; flags: of mmap, besides. NULL when there is none. */
+void *pages_map_aligned(size_t size_bytes, size_t huge_at, int flags);
 /* Makes pages present that are about to be touched, to be written or read: that is cheaper than a fault
  * for each. Advice: what cannot be done is left to the faults. Whole pages. */
 void pages_expect_writes(void *memory, size_t size_bytes);

@@ -63,19 +63,6 @@ static void expect_exits(struct exec *exec, const struct ir_steps *steps)
         translate_expect(exec, (uint64_t)last->imm);
 }
 
-static void account(struct exec *exec, const struct tb *tb, uint64_t start_ns)
-{
-    const struct tb_code *code = tb_code_of(tb, TB_TIER_1);
-    struct tier_stats *stats = &exec->stats[TB_TIER_1];
-    stats->compiled++;
-    if (exec->config.is_counting)
-        stats->compile_time_ns += exec_time_ns() - start_ns;
-    stats->guest_insns += code->guest_length;
-    stats->code_bytes += code->size_bytes + code->rare_bytes;
-    exec->drafts_made++;
-    sampler_translated(exec);
-}
-
 bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_status,
                 struct error *err)
 {
@@ -97,7 +84,8 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
     const struct ir_step *last = &steps.step[steps.count - 1];
     if (last->op == STEP_jump)
         translate_mark_callee(exec, tb, (uint64_t)last->imm, last->detail == IR_BRANCH_CALL);
-    account(exec, tb, start_ns);
+    translate_account(exec, tb, TB_TIER_1, start_ns);
+    exec->drafts_made++;
     return true;
 }
 

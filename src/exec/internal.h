@@ -242,6 +242,8 @@ void dump_region(struct exec *exec, const struct ir_region *region);
 /* Compiles the block of a TB in tier 0 or 1 for tier 1. When it fails the TB goes on as it is. Lock
  * held. */
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err);
+/* Counts what was begun at start_ns (when counting) and is tb's code in this tier now. Lock held. */
+void translate_account(struct exec *exec, const struct tb *tb, enum tb_tier level, uint64_t start_ns);
 /* The block of tb ends with a direct jump or call to pc: marks the callee, and what a jump goes to that
  * is so far that it may be a call at a function's end. Lock held. */
 void translate_mark_callee(struct exec *exec, const struct tb *tb, uint64_t pc, bool is_call);

@@ -31,7 +31,7 @@ static void prepare_heap(void)
     uintptr_t start = bits_align_up((uintptr_t)heap, PAGE_BYTES), end = (uintptr_t)heap + HEAP_BYTES;
     uintptr_t huge = bits_align_up(start, PAGES_HUGE_BYTES);
     madvise((void *)huge, end - huge, MADV_HUGEPAGE); /* where the host has none: small ones */
-    madvise((void *)start, end - start, MADV_POPULATE_WRITE);
+    pages_expect_writes((void *)start, end - start);
     free(heap);
 }
 

@@ -309,6 +309,18 @@ static enum status notice_flags(struct exec *exec, const struct ir_block *block,
     return error_set(err, STATUS_STALE, "the guest uses its floating-point flags");
 }
 
+void translate_account(struct exec *exec, const struct tb *tb, enum tb_tier level, uint64_t start_ns)
+{
+    const struct tb_code *code = tb_code_of(tb, level);
+    struct tier_stats *stats = &exec->stats[level];
+    stats->compiled++;
+    stats->guest_insns += tb->guest_length;
+    stats->code_bytes += code->size_bytes + code->rare_bytes;
+    if (exec->config.is_counting)
+        stats->compile_time_ns += exec_time_ns() - start_ns;
+    sampler_translated(exec);
+}
+
 /* Executions until the next promotion: those of a draft are over. */
 static int32_t heat_left(const struct exec *exec, const struct tb *tb, enum tb_tier level)
 {
@@ -356,14 +368,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         translate_mark_callee(exec, tb, last->imm, last->c == IR_BRANCH_CALL);
     if (inlined_pc)
         tb_cover(exec->cache, tb_code_of(tb, level), inlined_pc, 1);
-    struct tier_stats *stats = &exec->stats[level];
-    stats->compiled++;
-    stats->guest_insns += block->guest_length;
-    const struct tb_code *code = tb_code_of(tb, level);
-    stats->code_bytes += code->size_bytes + code->rare_bytes;
-    if (exec->config.is_counting)
-        stats->compile_time_ns += exec_time_ns() - start_ns;
-    sampler_translated(exec);
+    translate_account(exec, tb, level, start_ns);
     return STATUS_OK;
 }
 

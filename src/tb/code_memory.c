@@ -37,42 +37,10 @@ static size_t total_bytes(const struct code_memory *memory)
     return shared_bytes(memory) + memory->record_limit;
 }
 
-static uint8_t *reserve(size_t size_bytes)
-{
-    void *place = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return place == MAP_FAILED ? NULL : place;
-}
-
-/* From this place for the X view to where a huge page would begin with the first record. */
-static size_t distance_to_huge(const struct code_memory *memory, const uint8_t *place)
-{
-    return -((uintptr_t)place + shared_bytes(memory)) & (PAGES_HUGE_BYTES - 1);
-}
-
-/* A place for the X view where a huge page begins with the first record. Recent kernels give one (see
- * pages.c); elsewhere too much is mapped, and what lies before and behind given back. */
-static uint8_t *reserve_x_view(const struct code_memory *memory)
-{
-    size_t size_bytes = total_bytes(memory);
-    uint8_t *place = reserve(size_bytes);
-    if (!place || distance_to_huge(memory, place) == 0)
-        return place;
-    munmap(place, size_bytes);
-    place = reserve(size_bytes + PAGES_HUGE_BYTES);
-    if (!place)
-        return NULL;
-    size_t before = distance_to_huge(memory, place);
-    if (before)
-        munmap(place, before);
-    munmap(place + before + size_bytes, PAGES_HUGE_BYTES - before);
-    return place + before;
-}
-
 /* Maps the X view: code read-execute, data read-write, and the records. */
 static uint8_t *map_x_view(const struct code_memory *memory)
 {
-    uint8_t *base = reserve_x_view(memory);
+    uint8_t *base = pages_map_aligned(total_bytes(memory), shared_bytes(memory), MAP_NORESERVE);
     if (!base)
         return NULL;
     int flags = MAP_SHARED | MAP_FIXED;

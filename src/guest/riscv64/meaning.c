@@ -306,16 +306,10 @@ static void branch_if_different(struct translation *t)
         branch_if(t, ir_binary(&t->builder, IR_ne, IR_I64, a, read_x(t, rv64_rs2(t->word))));
 }
 
-/* Link registers by the manual's return-address hints (section 2.5.1, table 3). */
-static bool is_link(unsigned reg)
-{
-    return reg == 1 || reg == 5;
-}
-
 static void jump_and_link(struct translation *t)
 {
     write_x(t, number(t, next_pc(t)));
-    end_at(t, is_link(rv64_rd(t->word)) ? IR_BRANCH_CALL : IR_BRANCH_JUMP,
+    end_at(t, rv64_branch_of_jal(rv64_rd(t->word)),
            t->pc + (uint64_t)rv64_imm_j(t->word));
 }
 
@@ -323,9 +317,7 @@ static void jump_and_link(struct translation *t)
 static void jump_and_link_reg(struct translation *t)
 {
     unsigned rd = rv64_rd(t->word), rs1 = rv64_rs1(t->word);
-    enum ir_branch kind = is_link(rd)    ? IR_BRANCH_CALL
-                          : is_link(rs1) ? IR_BRANCH_RETURN
-                                         : IR_BRANCH_JUMP;
+    enum ir_branch kind = rv64_branch_of_jalr(rd, rs1);
     ir_ref sum = op2(t, IR_add, IR_I64, read_x(t, rs1), number(t, (uint64_t)rv64_imm_i(t->word)));
     uint64_t known;
     if (is_number(t, sum, &known)) {

@@ -12,6 +12,23 @@ bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint3
 unsigned rv64_disassemble(const uint8_t *bytes, size_t available_bytes, uint64_t pc, char *text,
                           size_t text_size);
 
+/* What jal and jalr are to the guest's program, by the link registers in their fields: the manual's
+ * return-address hints (section 2.5.1, table 3). */
+static inline bool rv64_is_link(unsigned reg)
+{
+    return reg == 1 || reg == 5;
+}
+static inline enum ir_branch rv64_branch_of_jal(unsigned rd)
+{
+    return rv64_is_link(rd) ? IR_BRANCH_CALL : IR_BRANCH_JUMP;
+}
+static inline enum ir_branch rv64_branch_of_jalr(unsigned rd, unsigned rs1)
+{
+    return rv64_is_link(rd)    ? IR_BRANCH_CALL
+           : rv64_is_link(rs1) ? IR_BRANCH_RETURN
+                               : IR_BRANCH_JUMP;
+}
+
 /* CSRs that user programs may use (chapters 7, 8 and 20). */
 #define RV64_CSRS(CSR)                                                                             \
     CSR(fflags, 0x001)                                                                             \

@@ -27,25 +27,14 @@ static const struct form forms[RV64_WORD_ROWS + 1] = {
 
 /* ---- one instruction ---- */
 
-/* Link registers by the manual's return-address hints (section 2.5.1, table 3). */
-static bool is_link(unsigned reg)
-{
-    return reg == 1 || reg == 5;
-}
-
-static enum ir_branch branch_of_jalr(uint32_t word)
-{
-    return is_link(rv64_rd(word))    ? IR_BRANCH_CALL
-           : is_link(rv64_rs1(word)) ? IR_BRANCH_RETURN
-                                     : IR_BRANCH_JUMP;
-}
-
 /* The branch that a jump is, else what the form says. */
 static inline uint8_t detail_of(const struct form *form, uint32_t word)
 {
     if (form->operands == JAL)
-        return is_link(rv64_rd(word)) ? IR_BRANCH_CALL : IR_BRANCH_JUMP;
-    return form->operands == JALR ? (uint8_t)branch_of_jalr(word) : form->detail;
+        return (uint8_t)rv64_branch_of_jal(rv64_rd(word));
+    return form->operands == JALR
+               ? (uint8_t)rv64_branch_of_jalr(rv64_rd(word), rv64_rs1(word))
+               : form->detail;
 }
 
 /* All kinds of immediates are taken out, and one is chosen: no branch depends on the instruction. */
