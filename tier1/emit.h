@@ -103,15 +103,15 @@ struct t1_cold {
 /* A direct exit, linked when the code is complete. */
 struct t1_exit {
     uint32_t site; /* offset of the rel32 */
-    struct tb *to;
+    struct tb *to; /* a draft's are found later */
 };
 
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
-    const struct ir_block *block; /* NULL when a draft is made */
+    const struct ir_block *block; /* NULL where a draft is made */
     const struct ir_insn *insns;  /* of the block */
-    uint64_t guest_pc;            /* of block or steps, like the next three */
+    uint64_t guest_pc;            /* of the block or draft, like the next three */
     uint32_t guest_size_bytes;
     uint32_t guest_length;
     uint32_t mode;
@@ -131,9 +131,9 @@ struct t1 {
     uint32_t *offsets;       /* of each node's code, for dumps */
     struct t1_cold *colds;
     struct t1_exit *exits;
-    struct fault_point *faults; /* in the cache's arena, where they stay; */
-    uint32_t most_faults;       /* there is room for so many */
+    struct fault_point *faults; /* in the cache's arena, where they stay */
     uint32_t exits_planned, cold_count, exit_count, fault_count;
+    struct draft_map *draft_map;      /* draft_map.c; or NULL */
 
     /* registers (alloc.c) */
     ir_ref gpr_owner[16], xmm_owner[16]; /* dead or IR_NONE: free */
@@ -310,6 +310,8 @@ enum x64_cc t1_cc_of(enum ir_op compare);
 
 /* Entry slot, heat and statistics; everything before the first node. */
 void t1_emit_prologue(struct t1 *t);
+/* Counts guest instructions that are executed from here on, where that is wanted. */
+void t1_count_insns(struct t1 *t, uint32_t insns);
 /* The record of pc; where there can be none the block fails, and has its own until then. */
 struct tb *t1_successor(struct t1 *t, uint64_t pc);
 /* What exits are made of, without polls; guest registers are in their places. To a TB; to it when the flags
@@ -327,12 +329,18 @@ void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int3
 void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
 struct x64_mem t1_guest_memory(unsigned base, int32_t disp);
 
-/* ---- draft.c: instead of t1_plan and the emission of nodes; the prologue has been emitted. ---- */
-void t1_emit_draft(struct t1 *t, const struct ir_steps *steps);
-/* Bytes that a draft takes at most. */
-size_t t1_draft_bytes(const struct ir_steps *steps);
+/* ---- draft.c ---- */
 /* Are the host and the options such that drafts can be made? */
 bool t1_can_draft(const struct t1 *t);
+/* As the member draft of struct tier. */
+enum status t1_draft(struct t1 *t, struct tier_draft *job, struct error *err);
+
+/* ---- tier1.c ---- */
+/* Room in the arrays for a block of so many nodes. */
+void t1_need(struct t1 *t, uint32_t length);
+/* Takes code space: so much, or all there is but for the stubs of exits_planned exits, and begins to emit
+ * there. False: nothing left. */
+bool t1_reserve(struct t1 *t, size_t size_bytes);
 
 /* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */
 void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double);

@@ -59,6 +59,11 @@ static void store_pinned(struct t1 *t)
 #undef STORE_PINNED
 }
 
+void t1_count_insns(struct t1 *t, uint32_t insns)
+{
+    count(t, COUNTER_INSNS_TIER1, insns);
+}
+
 void t1_emit_prologue(struct t1 *t)
 {
     x64_nop(&t->x, TB_ENTRY_SLOT_BYTES); /* the entry slot: tb_publish turns it into a jump */
@@ -66,7 +71,7 @@ void t1_emit_prologue(struct t1 *t)
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
         x64_jcc_to(&t->x, X64_S, tb_stub(t->tb));
     }
-    count(t, COUNTER_INSNS_TIER1, t->guest_length);
+    t1_count_insns(t, t->guest_length);
     count(t, COUNTER_BLOCKS_TIER1, 1);
     store_pinned(t);
 }

@@ -8,7 +8,7 @@
 #include "src/base/check.h"
 #include "src/base/host_cpu.h"
 #include "src/base/pages.h"
-#include "tier1/emit.h"
+#include "tier1/draft.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static void free_arrays(struct t1 *t)
 #undef FREE_ARRAY
 }
 
-static void ensure_capacity(struct t1 *t, uint32_t length)
+void t1_need(struct t1 *t, uint32_t length)
 {
     if (length <= t->capacity)
         return;
@@ -69,28 +69,25 @@ static void ensure_capacity(struct t1 *t, uint32_t length)
 
 /* ---- emission ---- */
 
-/* Takes code space for the block: what it could need at most, `wanted`, or all there is but for the
- * stubs of its exits. NULL: nothing left. */
-static uint8_t *reserve(struct t1 *t, size_t wanted)
+bool t1_reserve(struct t1 *t, size_t wanted)
 {
     struct code_memory *memory = t->cache->memory;
     unsigned padding = tb_entry_padding(memory->x_base + memory->code_used);
     size_t taken = memory->code_used + memory->stub_used + padding;
     size_t stubs = (size_t)t->exits_planned * CODE_STUB_BYTES;
     if (taken + stubs + MAX_NODE_BYTES > memory->code_limit)
-        return NULL;
+        return false;
     size_t available = memory->code_limit - taken - stubs;
     size_t size_bytes = wanted < available ? wanted : available;
     uint8_t *start = code_alloc(memory, padding + size_bytes, 1);
     if (!start)
-        return NULL;
-    start += padding;
-    t->x.start = code_w(memory, start);
+        return false;
+    t->x.start = code_w(memory, start + padding);
     t->x.out = t->x.start;
     t->x.limit = t->x.start + size_bytes;
     t->x.x_minus_w = -memory->w_minus_x;
     t->x.failed = false;
-    return start;
+    return true;
 }
 
 /* Notes the next uses of the operands. */
@@ -182,22 +179,18 @@ static bool has_failed(const struct t1 *t)
     return t->trouble || t->x.failed || t->is_full;
 }
 
-/* The block, or the steps. */
-static void emit_block(struct t1 *t, const struct ir_steps *steps)
+static void emit_block(struct t1 *t)
 {
     t->trouble = NULL;
     t->is_full = false;
     t->cold_count = 0;
     t->exit_count = 0;
     t->fault_count = 0;
-    t->faults = arena_reserve(&t->cache->arena, t->most_faults * sizeof *t->faults);
+    t->faults = arena_reserve(&t->cache->arena, 2 * t->block->length * sizeof *t->faults);
     if (!x64_room(&t->x, MAX_NODE_BYTES))
         return;
     t1_emit_prologue(t);
-    if (steps)
-        t1_emit_draft(t, steps);
-    else
-        emit_nodes(t);
+    emit_nodes(t);
     if (!has_failed(t))
         emit_near_jumps(t);
 }
@@ -221,7 +214,6 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
     code->size_bytes = size_bytes;
     code->rare_bytes = bytes_of_colds(t);
     code->guest_length = t->guest_length;
-    code->is_draft = !t->block;
     code->fault_count = (uint16_t)t->fault_count;
     code->faults = t->faults;
     for (uint32_t i = 0; i < t->exit_count; i++)
@@ -280,35 +272,18 @@ static size_t begin_block(struct t1 *t, const struct tier_job *job)
     t->guest_size_bytes = block->guest_size_bytes;
     t->guest_length = block->guest_length;
     t->mode = block->mode;
-    t->most_faults = 2 * block->length;
-    ensure_capacity(t, block->length);
+    t1_need(t, block->length);
     t1_plan(t);
     return 1024 + (size_t)block->length * MAX_NODE_BYTES;
 }
 
-static size_t begin_draft(struct t1 *t, struct tb *tb, const struct ir_steps *steps)
+static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
 {
-    t->tb = tb;
-    t->is_counted = true;
-    t->block = NULL;
-    t->guest_pc = steps->guest_pc;
-    t->guest_size_bytes = steps->guest_size_bytes;
-    t->guest_length = steps->guest_length;
-    t->mode = steps->mode;
-    t->exits_planned = 2;
-    t->most_faults = steps->count;
-    ensure_capacity(t, IR_MAX_STEPS);
-    return 1024 + t1_draft_bytes(steps);
-}
-
-/* The code of what was begun; steps: of a draft, or NULL. */
-static enum status finish(struct t1 *t, size_t wanted, const struct ir_steps *steps, FILE *dump_file,
-                          struct error *err)
-{
-    uint8_t *start = reserve(t, wanted);
-    if (!start)
+    struct t1 *t = &((struct tier1 *)tier)->state;
+    if (!t1_reserve(t, begin_block(t, job)))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    emit_block(t, steps);
+    uint8_t *start = x64_here(&t->x);
+    emit_block(t);
     uint32_t size_bytes = x64_offset(&t->x);
     code_trim(t->cache->memory, x64_here(&t->x));
     if (!has_failed(t))
@@ -321,29 +296,22 @@ static enum status finish(struct t1 *t, size_t wanted, const struct ir_steps *st
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
     struct tb_code *code = install(t, start, size_bytes);
-    if (dump_file)
-        dump(dump_file, t, start, size_bytes);
+    if (job->dump.x64)
+        dump(job->dump.x64, t, start, size_bytes);
     tb_publish(t->cache, code, start);
     return STATUS_OK;
 }
 
-static enum status compile(struct tier *tier, const struct tier_job *job, struct error *err)
+static enum status draft(struct tier *tier, struct tier_draft *job, struct error *err)
 {
-    struct t1 *t = &((struct tier1 *)tier)->state;
-    return finish(t, begin_block(t, job), NULL, job->dump.x64, err);
-}
-
-static enum status draft(struct tier *tier, struct tb *tb, const struct ir_steps *steps,
-                         struct error *err)
-{
-    struct t1 *t = &((struct tier1 *)tier)->state;
-    return finish(t, begin_draft(t, tb, steps), steps, NULL, err);
+    return t1_draft(&((struct tier1 *)tier)->state, job, err);
 }
 
 static void destroy(struct tier *tier)
 {
     struct t1 *t = &((struct tier1 *)tier)->state;
     free_arrays(t);
+    draft_map_fini(t);
     free(tier);
 }
 

@@ -13,6 +13,11 @@
 
 enum { PAGE = 4096 };
 
+/* Since Linux 6.1; headers may be older. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 /* A piece that was given back. */
 struct spare {
     struct spare *next;
@@ -122,6 +127,18 @@ void pages_free(void *memory, size_t size_bytes)
     pthread_mutex_unlock(&pool.lock);
 }
 
+bool pages_donate(void *memory, size_t size_bytes)
+{
+    pthread_mutex_lock(&pool.lock);
+    bool is_first = !pool.next;
+    if (is_first) {
+        pool.next = memory;
+        pool.left_bytes = size_bytes;
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return is_first;
+}
+
 void pages_expect_writes(void *memory, size_t size_bytes)
 {
     madvise(memory, size_bytes, MADV_POPULATE_WRITE);
@@ -130,4 +147,9 @@ void pages_expect_writes(void *memory, size_t size_bytes)
 void pages_expect_reads(void *memory, size_t size_bytes)
 {
     madvise(memory, size_bytes, MADV_POPULATE_READ);
+}
+
+bool pages_make_huge(void *memory, size_t size_bytes)
+{
+    return madvise(memory, size_bytes, MADV_COLLAPSE) == 0;
 }

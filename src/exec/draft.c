@@ -14,7 +14,7 @@ void draft_init(struct exec *exec)
                      EXEC_DUMP_REGISTERS;
     bool is_promoted_late = promote_initial_heat(exec, TB_TIER_1) > 4 * DRAFT_RUNS;
     exec->has_drafts = exec_has(exec, FEATURE_drafts) && exec->tier[1]->draft &&
-                       config->isa->steps && is_promoted_late && !(config->dump & shown);
+                       config->isa->step && is_promoted_late && !(config->dump & shown);
 }
 
 bool draft_is(const struct tb *tb)
@@ -36,54 +36,43 @@ static bool is_wanted(struct exec *exec, const struct tb *tb)
            !libcalls_has(exec, tb->pc);
 }
 
-static bool read_steps(struct exec *exec, const struct tb *tb, struct ir_steps *ret_steps)
+/* A function that is done at once: whoever calls it is to be checked (libcalls_check_call), and made with
+ * it. */
+static bool is_done_at_once(void *exec, uint64_t pc)
 {
-    size_t available;
-    const uint8_t *bytes = translate_fetch(exec->config.space, tb->pc, &available);
-    ret_steps->mode = tb->mode;
-    return bytes && exec->config.isa->steps(bytes, available, tb->pc, exec->config.max_block_insns,
-                                            ret_steps);
-}
-
-/* Does the block call a function at its end that is done at once? Then it is to be checked
- * (libcalls_check_call), and made with it. */
-static bool calls_libcall(struct exec *exec, const struct ir_steps *steps)
-{
-    const struct ir_step *last = &steps->step[steps->count - 1];
-    return last->op == STEP_jump && last->detail == IR_BRANCH_CALL &&
-           libcalls_has(exec, (uint64_t)last->imm);
-}
-
-/* Its direct exits will be looked up when the draft is made, and their code be translated perhaps. */
-static void expect_exits(struct exec *exec, const struct ir_steps *steps)
-{
-    const struct ir_step *last = &steps->step[steps->count - 1];
-    translate_expect(exec, steps->guest_pc + steps->guest_size_bytes);
-    if (last->op != STEP_jump_reg)
-        translate_expect(exec, (uint64_t)last->imm);
+    return libcalls_has(exec, pc);
 }
 
 bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_status,
                 struct error *err)
 {
     struct exec *exec = thread->exec;
-    struct ir_steps steps;
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     uint64_t ticks = translate_begin_stage(exec);
-    if (!is_wanted(exec, tb) || !read_steps(exec, tb, &steps) || calls_libcall(exec, &steps))
+    if (!is_wanted(exec, tb))
         return false;
-    translate_end_stage(exec, EXEC_STAGE_DECODE, &ticks);
-    expect_exits(exec, &steps);
-    tb->guest_size_bytes = (uint16_t)steps.guest_size_bytes;
-    tb->guest_length = (uint16_t)steps.guest_length;
+    struct tier_draft job = {
+        .tb = tb,
+        .max_insns = exec->config.max_block_insns,
+        .step = exec->config.isa->step,
+        .refuses = exec->libcall_count ? is_done_at_once : NULL,
+        .context = exec,
+    };
+    job.bytes = translate_fetch(exec->config.space, tb->pc, &job.available_bytes);
+    if (!job.bytes)
+        return false;
     atomic_store_explicit(&tb->heat, DRAFT_RUNS, memory_order_relaxed);
-    *ret_status = exec->tier[1]->draft(exec->tier[1], tb, &steps, err);
+    enum status status = exec->tier[1]->draft(exec->tier[1], &job, err);
     translate_end_stage(exec, EXEC_STAGE_COMPILE, &ticks);
-    if (*ret_status != STATUS_OK)
+    if (status == STATUS_REJECTED)
+        return false;
+    *ret_status = status;
+    if (status != STATUS_OK)
         return true;
-    const struct ir_step *last = &steps.step[steps.count - 1];
-    if (last->op == STEP_jump)
-        translate_mark_callee(exec, tb, (uint64_t)last->imm, last->detail == IR_BRANCH_CALL);
+    tb->guest_size_bytes = (uint16_t)job.guest_size_bytes;
+    tb->guest_length = (uint16_t)job.guest_length;
+    if (job.has_one_exit)
+        translate_mark_callee(exec, tb, job.exit_pc, job.is_call);
     translate_account(exec, tb, TB_TIER_1, start_ns);
     exec->drafts_made++;
     return true;

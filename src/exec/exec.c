@@ -35,6 +35,7 @@ static struct tier_options tier_options_of(const struct exec *exec)
         .is_caching_registers = exec_has(exec, FEATURE_register_caching),
         .is_folding = exec_has(exec, FEATURE_folding),
         .is_hinting = exec_has(exec, FEATURE_destination_hints),
+        .has_long_drafts = exec_has(exec, FEATURE_long_drafts),
         .is_caching_inline = exec_has(exec, FEATURE_inline_cache),
         .is_caching_jumps = exec_has(exec, FEATURE_jump_cache),
         .is_fusing = exec_has(exec, FEATURE_superinstructions),
@@ -58,20 +59,21 @@ bool exec_start_thread(struct exec *exec, pthread_t *ret_thread, void *(*run)(vo
 enum status exec_create(const struct exec_config *config, const struct exec_tiers *tiers,
                         struct exec **ret_exec, struct error *err)
 {
-    struct exec *exec = pages_alloc(sizeof *exec);
-    exec->config = *config;
+    struct exec_config own_config = *config;
     if (config->lockstep.is_on)
-        lockstep_configure(&exec->config);
-    config = &exec->config;
+        lockstep_configure(&own_config);
     struct tb_cache_config cache_config = {
-        .code_limit_bytes = config->code_limit_bytes,
-        .is_chaining = exec_has(exec, FEATURE_chaining),
+        .code_limit_bytes = own_config.code_limit_bytes,
+        .is_chaining = own_config.features >> FEATURE_chaining & 1,
     };
-    enum status status = tb_cache_create(&cache_config, &exec->cache, err);
-    if (status != STATUS_OK) {
-        pages_free(exec, sizeof *exec);
+    struct tb_cache *cache; /* first of all: it provides pages (code_memory.h) */
+    enum status status = tb_cache_create(&cache_config, &cache, err);
+    if (status != STATUS_OK)
         return status;
-    }
+    struct exec *exec = pages_alloc(sizeof *exec);
+    exec->cache = cache;
+    exec->config = own_config;
+    config = &exec->config;
     exec->options = tier_options_of(exec);
     exec->has_routines = exec_has(exec, FEATURE_routines) && tb_has_bulk();
     exec->has_libcalls = exec_has(exec, FEATURE_libcalls) && tb_has_bulk();

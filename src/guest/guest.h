@@ -34,10 +34,9 @@ struct guest_isa {
     struct ir_block *(*translate)(struct arena *arena, guest_fetch *fetch, void *fetch_context,
                                   uint64_t pc, uint32_t mode, const struct guest_limits *limits);
 
-    /* The block at pc as translate gives it, but as steps. False: some instruction of it is no step, or it
-     * is longer than IR_MAX_STEPS, or does not lie in bytes[0..available), the code at pc. (The mode is the caller's to fill in; no step depends on it.) One thread at a time. */
-    bool (*steps)(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
-                  struct ir_steps *ret_steps);
+    /* What translate makes of the instruction in the low bits, as a step; of op STEP_none when it is none.
+     * One thread at a time. */
+    struct ir_step (*step)(uint32_t bits);
 
     /* Disassembles the instruction in bytes[0..available) at pc as text ("addi a0,a0,1"); an
      * illegal one as ".word 0x..." / ".half 0x...". Returns its size in bytes, 0 when more bytes

@@ -3,7 +3,7 @@
  * (tier1/draft.c), which is all that most blocks of a program are worth: they run a few times.
  *
  * A step stands for the same as the IR of its instruction: the cases of tests/insn run as both.
- * Register 0 reads as 0; no step writes it but a load whose value is not wanted. */
+ * Register 0 reads as 0; writing it does nothing. */
 #ifndef TIERCEL_IR_STEP_H
 #define TIERCEL_IR_STEP_H
 
@@ -19,41 +19,30 @@ enum ir_step_op {
     STEP_add_imm, STEP_and_imm, STEP_or_imm, STEP_xor_imm, STEP_shl_imm, STEP_shr_imm, STEP_sar_imm,
     STEP_lt_s_imm, STEP_lt_u_imm,
     STEP_add_imm_32, STEP_shl_imm_32, STEP_shr_imm_32, STEP_sar_imm_32,
-    STEP_load,      /* rd := memory at rs1 + imm, by memop; rd may be 0 */
+    STEP_load,      /* rd := memory at rs1 + imm, detail: the low bits of a memop; may fault with rd 0 too */
     STEP_store,     /* memory at rs1 + imm := rs2 */
     STEP_load_f64,  /* the same with f registers */
     STEP_store_f64,
     /* what ends a block: */
     STEP_eq, STEP_ne, STEP_branch_lt_s, STEP_ge_s, STEP_branch_lt_u, STEP_ge_u, /* to imm if rs1 op rs2,
                        else to the next instruction */
-    STEP_jump,      /* to imm, detail: enum ir_branch */
-    STEP_jump_reg,  /* to (rs1 + imm) & ~1, detail: enum ir_branch; rd := the next instruction's pc, unless
-                       rd is 0 */
+    STEP_jump,      /* to imm; rd := the next instruction's pc; detail: enum ir_branch */
+    STEP_jump_reg,  /* to (rs1 + imm) & ~1, likewise */
     STEP_trap,      /* detail: enum ir_trap, at the instruction */
     STEP_OP_COUNT,
-    STEP_FIRST_WITHOUT_RESULT = STEP_load,
+    STEP_FIRST_ACCESS = STEP_load,
     STEP_FIRST_END = STEP_eq,
 };
 
+/* The same wherever the instruction is. */
 struct ir_step {
-    uint8_t op;      /* enum ir_step_op */
+    uint8_t op; /* enum ir_step_op */
     uint8_t rd, rs1, rs2;
-    uint16_t memop;  /* as in ir.h, with the instruction's place */
     uint8_t detail;
-    int64_t imm;
+    uint8_t is_relative; /* the immediate counts from the instruction's address */
+    uint8_t size_bytes;  /* of the instruction */
+    int32_t imm;
 };
-_Static_assert(sizeof(struct ir_step) == 16, "a step is 16 bytes");
-
-enum { IR_MAX_STEPS = 64 };
-
-/* A block of steps; only the last leaves it. */
-struct ir_steps {
-    uint64_t guest_pc;
-    uint32_t mode;
-    uint32_t guest_size_bytes;
-    uint32_t guest_length; /* guest instructions, of which some may have given no step */
-    uint32_t count;
-    struct ir_step step[IR_MAX_STEPS + 1];
-};
+_Static_assert(sizeof(struct ir_step) == 12, "a step is given in two registers");
 
 #endif

@@ -25,6 +25,7 @@ enum {
     PRESENT_LEAST = 32 * 1024,
     PRESENT_MOST = 256 * 1024,
     PRESENT_SHARE = 8, /* of what is present already */
+    HUGE_FROM = 512 * 1024, /* so much is present when huge pages begin to pay */
     FIRST_OWN_DESCRIPTOR = 1000
 };
 
@@ -34,7 +35,11 @@ static size_t shared_bytes(const struct code_memory *memory)
 }
 static size_t total_bytes(const struct code_memory *memory)
 {
-    return shared_bytes(memory) + memory->record_limit;
+    return shared_bytes(memory) + CODE_POOL_BYTES + memory->record_limit;
+}
+static uint8_t *pool(const struct code_memory *memory)
+{
+    return memory->x_base + shared_bytes(memory);
 }
 
 /* Maps the X view: code read-execute, data read-write, and the records. */
@@ -51,7 +56,20 @@ static uint8_t *map_x_view(const struct code_memory *memory)
         munmap(base, total_bytes(memory));
         return NULL;
     }
-    madvise(data + memory->data_limit, memory->record_limit, MADV_HUGEPAGE);
+    madvise(data + memory->data_limit, CODE_POOL_BYTES + memory->record_limit, MADV_HUGEPAGE);
+    return base;
+}
+
+static uint8_t *map_w_view(const struct code_memory *memory)
+{
+    uint8_t *base = pages_map_aligned(shared_bytes(memory), 0, MAP_NORESERVE);
+    if (!base)
+        return NULL;
+    if (mmap(base, shared_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->fd, 0) ==
+        MAP_FAILED) {
+        munmap(base, shared_bytes(memory));
+        return NULL;
+    }
     return base;
 }
 
@@ -73,13 +91,13 @@ static bool map_views(struct code_memory *memory)
     memory->x_base = map_x_view(memory);
     if (!memory->x_base)
         return false;
-    void *w_base =
-        mmap(NULL, shared_bytes(memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
-    if (w_base == MAP_FAILED) {
+    uint8_t *w_base = map_w_view(memory);
+    if (!w_base) {
         munmap(memory->x_base, total_bytes(memory));
         return false;
     }
-    memory->w_minus_x = (uint8_t *)w_base - memory->x_base;
+    memory->w_minus_x = w_base - memory->x_base;
+    memory->is_pool_donated = pages_donate(pool(memory), CODE_POOL_BYTES);
     return true;
 }
 
@@ -122,7 +140,10 @@ void code_memory_destroy(struct code_memory **memory)
     if (!*memory)
         return;
     munmap(code_w(*memory, (*memory)->x_base), shared_bytes(*memory));
-    munmap((*memory)->x_base, total_bytes(*memory));
+    munmap((*memory)->x_base, shared_bytes(*memory));
+    if (!(*memory)->is_pool_donated)
+        munmap(pool(*memory), CODE_POOL_BYTES);
+    munmap(code_records(*memory), (*memory)->record_limit);
     close((*memory)->fd);
     free(*memory);
     *memory = NULL;
@@ -173,6 +194,15 @@ static void make_present(struct code_memory *memory, size_t from, size_t end)
     pages_expect_reads(x, end - from);
 }
 
+/* Makes one huge page of the code part, of which a page is present, or more. False: there can be none. */
+static bool make_huge(struct code_memory *memory, size_t start)
+{
+    uint8_t *x = memory->x_base + start, *w = code_w(memory, x);
+    bool is_aligned = (((uintptr_t)x | (uintptr_t)w | start) & (PAGES_HUGE_BYTES - 1)) == 0;
+    return is_aligned && start + PAGES_HUGE_BYTES <= memory->code_limit &&
+           pages_make_huge(w, PAGES_HUGE_BYTES) && pages_make_huge(x, PAGES_HUGE_BYTES);
+}
+
 /* How far either end is in use or present: what lies between was never touched. What is in use may reach
  * beyond what was made present. */
 static size_t end_of_code(const struct code_memory *memory)
@@ -186,12 +216,26 @@ static size_t end_of_stubs(const struct code_memory *memory)
     return used > memory->stub_present ? used : memory->stub_present;
 }
 
+/* The last page before `present` is so, the one behind it may be. */
+static bool is_for_huge(const struct code_memory *memory, size_t present)
+{
+    return present >= HUGE_FROM && memory->code_limit % PAGES_HUGE_BYTES == 0;
+}
+
 static __attribute__((noinline)) void expect_code(struct code_memory *memory)
 {
     size_t from = end_of_code(memory), limit = memory->code_limit - end_of_stubs(memory);
     if (from >= limit)
         return;
+    size_t huge = from & ~(PAGES_HUGE_BYTES - 1), huge_end = huge + PAGES_HUGE_BYTES;
     memory->code_present = present_end(from, limit);
+    if (is_for_huge(memory, from) && huge_end <= limit) {
+        make_present(memory, from, from + HOST_PAGE);
+        if (make_huge(memory, huge)) {
+            memory->code_present = huge_end;
+            return;
+        }
+    }
     make_present(memory, from, memory->code_present);
 }
 
@@ -200,8 +244,17 @@ static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
     size_t from = end_of_stubs(memory), limit = memory->code_limit - end_of_code(memory);
     if (from >= limit)
         return;
+    size_t end = memory->code_limit - from; /* of what is to be present next */
+    size_t huge_end = (from & ~(PAGES_HUGE_BYTES - 1)) + PAGES_HUGE_BYTES;
     memory->stub_present = present_end(from, limit);
-    make_present(memory, memory->code_limit - memory->stub_present, memory->code_limit - from);
+    if (is_for_huge(memory, from) && huge_end <= limit) {
+        make_present(memory, end - HOST_PAGE, end);
+        if (make_huge(memory, memory->code_limit - huge_end)) {
+            memory->stub_present = huge_end;
+            return;
+        }
+    }
+    make_present(memory, memory->code_limit - memory->stub_present, end);
 }
 
 /* ---- allocation ---- */

@@ -4,7 +4,7 @@
  *   X view: code read-execute, data read-write   (generated code runs and addresses data here)
  *   W view: all read-write                       (emission and linking write here)
  * Both views have equal distances, so PC-relative references computed in either hold in both.
- * TB records lie behind the data in the X view only. They are private memory, whose pages are much
+ * TB records lie behind the data in the X view only, a megabyte further on. They are private memory, whose pages are much
  * cheaper to touch than those of a memfd and can be huge ones.
  * Nothing is ever writable and executable through one mapping. All functions need the tb_cache
  * lock; reading the constant fields does not. */
@@ -31,6 +31,7 @@ struct code_memory {
     size_t record_used;   /* bytes */
     size_t code_present;  /* bytes from the start of the code part whose pages are present, */
     size_t stub_present;  /* and from its end */
+    bool is_pool_donated; /* constant: what lies before the records is no longer ours */
     size_t code_peak;     /* most bytes ever in use, kept across flushes */
     int fd;
 };
@@ -67,10 +68,13 @@ uint8_t *code_alloc_rare(struct code_memory *memory, size_t size_bytes);
 void code_trim_rare(struct code_memory *memory, const uint8_t *end);
 /* X address of zeroed near data, readable and writable, or NULL when full. */
 void *data_alloc(struct code_memory *memory, size_t size_bytes, size_t alignment);
+/* The records share their first huge page with what others of the engine need (pages_donate), so that a
+ * short program touches one only. */
+enum { CODE_POOL_BYTES = 1024 * 1024 };
 /* Where records begin; record_alloc gives them from there on without gaps, zeroed; NULL when full. */
 static inline uint8_t *code_records(const struct code_memory *memory)
 {
-    return memory->x_base + memory->code_limit + memory->data_limit;
+    return memory->x_base + memory->code_limit + memory->data_limit + CODE_POOL_BYTES;
 }
 void *record_alloc(struct code_memory *memory, size_t size_bytes);
 /* Forgets everything allocated and gives its pages back to the host; all reads as zero. */

@@ -241,6 +241,8 @@ static void write_link(struct tb_cache *cache, const struct tb_link *link)
     case TB_LINK_POINTER:
         __atomic_store_n((const void **)(void *)site, entry, __ATOMIC_RELEASE);
         break;
+    case TB_LINK_INSIDE:
+        return;
     }
     cache->stats.links += entry != stub;
 }
@@ -407,6 +409,9 @@ void tb_drop(struct tb_cache *cache, struct tb *tb)
         for (struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
             link->is_dead = true;
     }
+    for (const struct tb_link *link = tb->incoming; link; link = link->next_incoming)
+        if (link->kind == TB_LINK_INSIDE && !link->is_dead)
+            tb_drop(cache, tb_code_at(cache, cache->memory->x_base + link->site)->tb);
     rewrite_incoming(cache, tb);
     cache->stats.dropped_tbs++;
 }

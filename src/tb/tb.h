@@ -34,6 +34,8 @@ void fault_point_clean(const struct fault_point *point, uint64_t *reg);
 enum tb_link_kind {
     TB_LINK_JUMP,    /* site: the rel32 of a jmp or jcc, its four bytes inside one aligned 8-byte word */
     TB_LINK_POINTER, /* site: an aligned 8-byte word in near data that holds the entry */
+    TB_LINK_INSIDE,  /* site: in a jump into the middle of some code of the TB, which stays as it is; whoever
+                        has it is dropped with the TB */
 };
 
 struct tb_code;

@@ -19,6 +19,7 @@ struct tier_options {
     bool is_caching_registers; /* tier 1: values stay in scratch registers between operations */
     bool is_folding;        /* tier 1: operations and constants become operands of their user */
     bool is_hinting;        /* tier 1: results are computed in the pinned register they go to */
+    bool has_long_drafts;   /* tier 1: drafts go on behind branches that are not taken */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
     bool is_fusing;         /* tier 0: one handler for common pairs of operations */
@@ -76,6 +77,22 @@ struct tier_job {
     struct tier_result *ret_result; /* tier 2: set when the code is installed; or NULL */
 };
 
+/* A block to be made from steps, as a draft (src/exec/draft.c), which counts its executions. */
+struct tier_draft {
+    struct tb *tb;
+    const uint8_t *bytes; /* the guest's code at tb->pc, */
+    size_t available_bytes;
+    uint32_t max_insns;
+    struct ir_step (*step)(uint32_t bits); /* as in struct guest_isa */
+    bool (*refuses)(void *context, uint64_t pc); /* must no draft call this? NULL: any may be called */
+    void *context;
+    /* Filled in: */
+    uint32_t guest_size_bytes, guest_length;
+    bool has_one_exit; /* that is direct, to */
+    uint64_t exit_pc;
+    bool is_call;
+};
+
 struct tier {
     const char *name;
     /* Compiles the job and publishes the result (tb_code_new, tb_link, tb_cover, tb_publish).
@@ -85,10 +102,8 @@ struct tier {
      * STATUS_CODE_FULL: the caller flushes and tries again. STATUS_REJECTED: never again for this
      * TB; err says why. */
     enum status (*compile)(struct tier *tier, const struct tier_job *job, struct error *err);
-    /* Tier 1 only: the same as compile with steps in the place of IR, for a draft (exec/draft.c), which is
-     * counted. NULL: this tier makes none. */
-    enum status (*draft)(struct tier *tier, struct tb *tb, const struct ir_steps *steps,
-                         struct error *err);
+    /* Tier 1 only: makes a draft. STATUS_REJECTED, without more: the block makes none. NULL: none does. */
+    enum status (*draft)(struct tier *tier, struct tier_draft *job, struct error *err);
     /* Tier 0 only: interprets from tb on until another tier must take over; sets the vcpu's exit
      * fields as generated code does. */
     void (*run)(struct tier *tier, struct vcpu *vcpu, struct tb *tb);

@@ -186,6 +186,29 @@ START_TEST(stub_leaves_to_the_loop)
 }
 END_TEST
 
+START_TEST(code_goes_with_what_it_jumps_into)
+{
+    struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000), *b = tb_reference(cache, 0x3000, 0);
+    struct tb_code *code = make_code(b, TB_TIER_1, 1, 0x4000);
+    uint8_t *site = (uint8_t *)(uintptr_t)code->start + 24;
+    memset(code_w(cache->memory, site), 0x11, 4);
+    tb_link(cache, code, a, site, TB_LINK_INSIDE);
+    tb_publish(cache, code, code->start);
+    publish(0x1000, TB_TIER_2, 2, 0x2000);
+    ck_assert_int_eq(b->tier, TB_TIER_1);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_eq(site[i], 0x11);
+    tb_drop(cache, a);
+    ck_assert_int_eq(a->tier, TB_TIER_NONE);
+    ck_assert_int_eq(b->tier, TB_TIER_NONE);
+    ck_assert(code->is_dropped);
+    publish(0x3000, TB_TIER_1, 1, 0x4000);
+    publish(0x1000, TB_TIER_1, 0, 0x2000);
+    tb_drop(cache, a); /* of which nothing knows any more */
+    ck_assert_int_eq(b->tier, TB_TIER_1);
+}
+END_TEST
+
 START_TEST(links_follow_publication)
 {
     struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
@@ -310,6 +333,7 @@ int main(void)
     tcase_add_test(tcase, an_entry_slot_is_rewritten_alone);
     tcase_add_test(tcase, rare_code_lies_above_the_rest);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
+    tcase_add_test(tcase, code_goes_with_what_it_jumps_into);
     tcase_add_test(tcase, links_follow_publication);
     tcase_add_test(tcase, drops_are_remembered);
     tcase_add_test(tcase, dropped_code_leads_to_the_stub);

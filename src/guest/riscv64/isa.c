@@ -31,6 +31,6 @@ const struct guest_isa guest_riscv64 = {
     .kept_regs = UINT64_C(0x0ffc031c), /* sp gp tp s0-s11 */
     .ecall_size_bytes = 4,
     .translate = rv64_translate,
-    .steps = rv64_steps,
+    .step = rv64_step,
     .disassemble = rv64_disassemble,
 };

@@ -4,11 +4,10 @@
 
 #include "src/guest/guest.h"
 
-/* The members translate, steps and disassemble of struct guest_isa. */
+/* The members translate, step and disassemble of struct guest_isa. */
 struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *fetch_context,
                                 uint64_t pc, uint32_t mode, const struct guest_limits *limits);
-bool rv64_steps(const uint8_t *bytes, size_t available_bytes, uint64_t pc, uint32_t max_insns,
-                struct ir_steps *ret_steps);
+struct ir_step rv64_step(uint32_t bits);
 unsigned rv64_disassemble(const uint8_t *bytes, size_t available_bytes, uint64_t pc, char *text,
                           size_t text_size);
 
