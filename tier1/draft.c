@@ -91,6 +91,7 @@ static void end_at(struct draft *d, const struct halt *halt)
     t->guest_length = halt->length;
     t->guest_size_bytes = halt->at;
     d->last = (struct ir_step){.op = STEP_jump, .detail = IR_BRANCH_JUMP};
+    d->is_jump = true;
     draft_put_jump(d, t->guest_pc + halt->at);
 }
 
@@ -103,6 +104,7 @@ static bool walk(struct draft *d, const struct tier_draft *job)
     struct halt halt = {0};
     d->begin = out;
     d->last.op = STEP_none;
+    d->is_jump = false;
     while (d->last.op == STEP_none && length < limit && job->available_bytes - at >= 4 &&
            x64_room(&t->x, DRAFT_MAX_STEP_BYTES + MAX_END_BYTES)) {
         uint32_t bits;
@@ -199,11 +201,10 @@ static bool is_accepted(const struct draft *d, struct tier_draft *job)
 {
     job->guest_size_bytes = d->t->guest_size_bytes;
     job->guest_length = d->t->guest_length;
-    job->has_one_exit = d->t->exit_count == 1;
-    job->exit_pc = d->exit_pc[0];
-    job->is_call = d->last.op >= STEP_jump && d->last.detail == IR_BRANCH_CALL;
-    return !(job->has_one_exit && job->is_call && job->refuses &&
-             job->refuses(job->context, job->exit_pc));
+    job->is_jump = d->is_jump;
+    job->jump_pc = d->is_jump ? d->exit_pc[d->t->exit_count - 1] : 0;
+    job->is_call = d->is_jump && d->last.detail == IR_BRANCH_CALL;
+    return !(job->is_call && job->refuses && job->refuses(job->context, job->jump_pc));
 }
 
 static enum status make(struct t1 *t, struct tier_draft *job, struct error *err)
@@ -246,7 +247,7 @@ static enum status enter(struct t1 *t, struct tier_draft *job, const struct draf
     uint8_t *site = x64_here(&t->x) - 4;
     job->guest_size_bytes = entry->size_bytes;
     job->guest_length = 0;
-    job->has_one_exit = false;
+    job->is_jump = false;
     struct tb_code *code = take_code(t);
     tb_link(t->cache, code, entry->tb, site, TB_LINK_INSIDE);
     tb_publish(t->cache, code, code->start);

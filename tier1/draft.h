@@ -17,6 +17,7 @@ struct draft {
     uint64_t value[64]; /* those numbers */
     uint64_t exit_pc[DRAFT_MAX_EXITS]; /* where each of t->exits goes */
     struct ir_step last; /* what ends it; STEP_none so far */
+    bool is_jump;       /* it ends by its last exit alone */
     bool is_cut;        /* it ends because a block may be no longer */
     uint32_t begin;     /* offset of the first instruction's code */
     uint8_t way[DRAFT_MAX_INSNS]; /* what each instruction takes: draft_way() */

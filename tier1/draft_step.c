@@ -335,6 +335,7 @@ static void put_jump(struct draft *d, unsigned rd, uint64_t pc)
     if (rd)
         set(d, rd, d->next_pc);
     draft_put_jump(d, pc);
+    d->is_jump = true;
 }
 
 static void put_jump_reg(struct draft *d, const struct ir_step *step)

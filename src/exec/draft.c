@@ -71,8 +71,8 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
         return true;
     tb->guest_size_bytes = (uint16_t)job.guest_size_bytes;
     tb->guest_length = (uint16_t)job.guest_length;
-    if (job.has_one_exit)
-        translate_mark_callee(exec, tb, job.exit_pc, job.is_call);
+    if (job.is_jump)
+        translate_mark_callee(exec, tb, job.jump_pc, job.is_call);
     translate_account(exec, tb, TB_TIER_1, start_ns);
     exec->drafts_made++;
     return true;

@@ -88,8 +88,8 @@ struct tier_draft {
     void *context;
     /* Filled in: */
     uint32_t guest_size_bytes, guest_length;
-    bool has_one_exit; /* that is direct, to */
-    uint64_t exit_pc;
+    bool is_jump; /* it ends by going to */
+    uint64_t jump_pc;
     bool is_call;
 };
 

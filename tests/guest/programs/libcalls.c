@@ -480,22 +480,27 @@ static void change(void)
 
 /* A strlen that is known by what it does when the second caller, which wants the pointer that it leaves in
  * a3, is met. */
-size_t measure(const char *text);
-const char *by_knowledge(const char *text);
-__asm__(".text\n.balign 4\n.globl measure\nmeasure:\n"
-        "mv a3,a0\n1: lbu a2,0(a3)\n addi a3,a3,1\n bnez a2,1b\n sub a0,a3,a0\n addi a0,a0,-1\n"
-        "ret\n"
+size_t measure(const char *text), measure_too(const char *text);
+const char *by_knowledge(const char *text), *behind_branch(const char *text);
+#define MEASURE(name)                                                                              \
+    ".globl " #name "\n" #name ":\n"                                                               \
+    "mv a3,a0\n1: lbu a2,0(a3)\n addi a3,a3,1\n bnez a2,1b\n sub a0,a3,a0\n addi a0,a0,-1\n ret\n"
+__asm__(".text\n.balign 4\n" MEASURE(measure) MEASURE(measure_too)
         ".globl by_knowledge\nby_knowledge:\n"
         "addi sp,sp,-16\n sd ra,0(sp)\n jal ra,measure\n mv a0,a3\n ld ra,0(sp)\n addi sp,sp,16\n"
-        "ret\n");
+        "ret\n"
+        ".globl behind_branch\nbehind_branch:\n"
+        "addi sp,sp,-16\n sd ra,0(sp)\n beqz a0,1f\n jal ra,measure_too\n mv a0,a3\n"
+        "1: ld ra,0(sp)\n addi sp,sp,16\n ret\n");
 
 static void know(void)
 {
     static const char text[] = "twenty-four letters long", other[] = "others";
     size_t sum = 0;
     for (unsigned i = 0; i < RUNS; i++)
-        sum += measure(text);
-    printf("%lu %ld\n", (unsigned long)sum, (long)(by_knowledge(other) - other));
+        sum += measure(text) + measure_too(text);
+    printf("%lu %ld %ld\n", (unsigned long)sum, (long)(by_knowledge(other) - other),
+           (long)(behind_branch(other) - other));
 }
 
 int main(int argc, char **argv)
