@@ -1,8 +1,8 @@
 /* Drafts: code for a block whose instructions are steps, made in one walk and without IR.
  *
- * The walk goes on behind branches that are not taken, as far as no code is known for what follows, and a step's code
- * stands for itself. So an instruction in the middle of a draft can be entered: a block that begins
- * there leads into the code of the draft (draft_map.c). */
+ * The walk goes on behind branches that are not taken, as far as there is no code for what follows, and a
+ * step's code stands for itself. So an instruction in the middle of a draft can be entered: a block that
+ * begins there leads into the code of the draft (draft_map.c). */
 #include "tier1/draft.h"
 
 enum {
@@ -119,9 +119,11 @@ static bool walk(struct draft *d, const struct tier_draft *job)
         length++;
         if (step.op >= STEP_FIRST_END) {
             put_end(d, &step);
-            halt = halt_here(t, at, length);
-            if (d->last.op == STEP_none && t->options->is_counting_stats)
-                t1_count_insns(t, count_insns(job, at));
+            if (d->last.op == STEP_none) {
+                halt = halt_here(t, at, length);
+                if (t->options->is_counting_stats)
+                    t1_count_insns(t, count_insns(job, at));
+            }
         } else if (!is_idle(&step)) {
             draft_put_step(d, &step);
         }
@@ -135,6 +137,8 @@ static bool walk(struct draft *d, const struct tier_draft *job)
     t->guest_size_bytes = at;
     if (d->last.op == STEP_none && halt.length > 0)
         end_at(d, &halt);
+    bool is_indirect = d->last.op == STEP_jump_reg && !d->is_jump;
+    d->entries = is_indirect ? halt.length : t->guest_length;
     return d->last.op != STEP_none;
 }
 
@@ -239,8 +243,7 @@ static enum status enter(struct t1 *t, struct tier_draft *job, const struct draf
 {
     if (!begin(t, job, 2 * MAX_BEGIN_BYTES))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    if (t->options->is_counting_stats)
-        t->guest_length = count_insns(job, 0);
+    t->guest_length = t->options->is_counting_stats ? count_insns(job, 0) : 0;
     t->guest_size_bytes = entry->size_bytes;
     t1_emit_prologue(t);
     x64_jmp_to(&t->x, entry->place);

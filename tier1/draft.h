@@ -19,6 +19,8 @@ struct draft {
     struct ir_step last; /* what ends it; STEP_none so far */
     bool is_jump;       /* it ends by its last exit alone */
     bool is_cut;        /* it ends because a block may be no longer */
+    uint32_t entries;   /* instructions that come before the block with an indirect exit, or all: that exit
+                           tells the loop which TB it belongs to */
     uint32_t begin;     /* offset of the first instruction's code */
     uint8_t way[DRAFT_MAX_INSNS]; /* what each instruction takes: draft_way() */
 };
@@ -34,6 +36,7 @@ void draft_put_jump(struct draft *draft, uint64_t pc);
 
 /* An instruction's way through a draft: bytes of its code, whether it has four bytes, and whether nothing is
  * known before it that this or later code may rely on, so that the draft can be entered there. */
+_Static_assert(DRAFT_MAX_STEP_BYTES + 12 < 64, "the code of a step fits, with a count behind it");
 static inline uint8_t draft_way(uint32_t code_bytes, bool is_long, bool is_entry)
 {
     return (uint8_t)(code_bytes | (unsigned)is_long << 6 | (unsigned)is_entry << 7);

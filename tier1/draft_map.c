@@ -14,7 +14,7 @@ struct draft_extent {
     uint64_t pc;
     uint32_t begin; /* offset of its first instruction's code */
     uint16_t size_bytes;
-    uint8_t insns;
+    uint8_t entries; /* instructions that may be entered */
     uint8_t mode;
     uint8_t way[]; /* of each instruction */
 };
@@ -51,16 +51,16 @@ void draft_map_add(struct draft *d, struct tb_code *code)
 {
     struct t1 *t = d->t;
     struct draft_map *map = map_of(t);
-    struct draft_extent *extent = arena_alloc(&t->cache->arena, sizeof *extent + t->guest_length);
+    struct draft_extent *extent = arena_alloc(&t->cache->arena, sizeof *extent + d->entries);
     *extent = (struct draft_extent){
         .code = code,
         .pc = t->guest_pc,
         .begin = d->begin,
         .size_bytes = (uint16_t)t->guest_size_bytes,
-        .insns = (uint8_t)t->guest_length,
+        .entries = (uint8_t)d->entries,
         .mode = t->tb->mode,
     };
-    memcpy(extent->way, d->way, t->guest_length);
+    memcpy(extent->way, d->way, d->entries);
     uint64_t last = (extent->pc + extent->size_bytes - 1) / CHUNK_BYTES;
     for (uint64_t chunk = extent->pc / CHUNK_BYTES; chunk <= last; chunk++)
         *place_of(map, chunk) = extent;
@@ -74,7 +74,7 @@ bool draft_map_find(struct t1 *t, uint64_t pc, unsigned mode, struct draft_entry
         return false;
     uint64_t at = extent->pc;
     const uint8_t *place = extent->code->start + extent->begin;
-    for (uint32_t i = 0; i < extent->insns && at <= pc; i++) {
+    for (uint32_t i = 0; i < extent->entries && at <= pc; i++) {
         if (at == pc) {
             *ret_entry = (struct draft_entry){
                 extent->code->tb, place, (uint32_t)(extent->pc + extent->size_bytes - pc)};
