@@ -101,7 +101,8 @@ static bool map_views(struct code_memory *memory)
     return true;
 }
 
-/* Together they are as large as the code, so that code of 1 GiB still reaches the last record. */
+/* Data, pool and records are together as large as the code, or less than 4 MiB, so that code of 1 GiB still
+ * reaches the last record. */
 static size_t part_bytes(size_t share)
 {
     return bits_align_up(share < PART_MINIMUM ? PART_MINIMUM : share, HOST_PAGE);
@@ -121,7 +122,8 @@ enum status code_memory_create(size_t limit_bytes, struct code_memory **ret_memo
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     memory->code_limit = bits_align_up(limit_bytes, HOST_PAGE);
     memory->data_limit = part_bytes(memory->code_limit / 4);
-    memory->record_limit = part_bytes(memory->code_limit - memory->code_limit / 4);
+    size_t rest = memory->code_limit - memory->code_limit / 4;
+    memory->record_limit = part_bytes(rest - (rest < CODE_POOL_BYTES ? rest : CODE_POOL_BYTES));
     memory->fd = -1;
     if (!map_views(memory)) {
         enum status status = error_set(err, STATUS_NO_MEMORY, "cannot map code memory: %s",

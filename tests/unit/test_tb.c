@@ -186,6 +186,16 @@ START_TEST(stub_leaves_to_the_loop)
 }
 END_TEST
 
+/* Displacements of 32 bits lead from the first byte of code to the last record. */
+START_TEST(the_largest_code_memory_reaches_its_records)
+{
+    struct code_memory *memory;
+    ck_assert_int_eq(code_memory_create((size_t)1 << 30, &memory, NULL), STATUS_OK);
+    ck_assert_int_le(code_records(memory) + memory->record_limit - memory->x_base, (int64_t)1 << 31);
+    code_memory_destroy(&memory);
+}
+END_TEST
+
 START_TEST(code_goes_with_what_it_jumps_into)
 {
     struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000), *b = tb_reference(cache, 0x3000, 0);
@@ -333,6 +343,7 @@ int main(void)
     tcase_add_test(tcase, an_entry_slot_is_rewritten_alone);
     tcase_add_test(tcase, rare_code_lies_above_the_rest);
     tcase_add_test(tcase, stub_leaves_to_the_loop);
+    tcase_add_test(tcase, the_largest_code_memory_reaches_its_records);
     tcase_add_test(tcase, code_goes_with_what_it_jumps_into);
     tcase_add_test(tcase, links_follow_publication);
     tcase_add_test(tcase, drops_are_remembered);
