@@ -83,43 +83,51 @@ START_TEST(code_memory_is_bounded)
 }
 END_TEST
 
-/* Pages are made present by being written to: only such as nothing is in yet. */
-START_TEST(nothing_in_use_is_emptied)
+/* Pages are made present by being written to, or as huge ones: only such as nothing is in yet. */
+static void fill_and_look(size_t limit_bytes)
 {
-    enum { LIMIT = 1 << 20, MOST = 40000 };
+    enum { PIECES = 16384, MOST = 40000, MOST_RARE = 20000 };
+    static struct piece {
+        uint8_t *start;
+        size_t size_bytes;
+    } pieces[PIECES];
     struct code_memory *memory;
-    uint8_t *pieces[4096];
-    size_t sizes[4096];
     unsigned count = 0, seed = 1;
-    ck_assert_int_eq(code_memory_create(LIMIT, &memory, NULL), STATUS_OK);
-    for (bool is_full = false; !is_full && count + 8 < 4096;) {
+    ck_assert_int_eq(code_memory_create(limit_bytes, &memory, NULL), STATUS_OK);
+    for (bool is_full = false; !is_full && count + 9 < PIECES;) {
         seed = seed * 1103515245 + 12345;
         size_t reserved = 1 + (seed >> 8) % MOST, kept = reserved / (1 + (seed >> 4) % 8);
-        uint8_t *piece = code_alloc(memory, reserved, 1);
-        is_full = !piece;
-        for (unsigned i = 0; i < 1 + (seed >> 3) % 7 && piece; i++) {
-            uint8_t *stub = code_alloc_stub(memory);
-            is_full |= !stub;
-            if (!stub)
-                break;
-            memset(code_w(memory, stub), 0xa5, CODE_STUB_BYTES);
-            pieces[count] = stub;
-            sizes[count++] = CODE_STUB_BYTES;
+        size_t rare_bytes = 1 + (seed >> 9) % MOST_RARE;
+        unsigned first = count;
+        uint8_t *piece = code_alloc(memory, reserved, 1), *stub = piece, *rare = NULL;
+        for (unsigned i = 0; i < 1 + (seed >> 3) % 7 && stub; i++)
+            if ((stub = code_alloc_stub(memory)))
+                pieces[count++] = (struct piece){stub, CODE_STUB_BYTES};
+        if (stub && (rare = code_alloc_rare(memory, rare_bytes))) {
+            pieces[count++] = (struct piece){rare, rare_bytes};
+            code_trim_rare(memory, rare + rare_bytes);
         }
-        if (!piece)
-            break;
-        memset(code_w(memory, piece), 0xa5, kept);
-        code_trim(memory, piece + kept);
-        pieces[count] = piece;
-        sizes[count++] = kept;
+        is_full = !rare;
+        if (piece) {
+            pieces[count++] = (struct piece){piece, kept};
+            code_trim(memory, piece + kept);
+        }
+        for (unsigned i = first; i < count; i++)
+            memset(code_w(memory, pieces[i].start), 0xa5, pieces[i].size_bytes);
     }
     ck_assert_uint_gt(count, 20);
     size_t emptied = 0;
     for (unsigned i = 0; i < count; i++)
-        for (size_t j = 0; j < sizes[i]; j++)
-            emptied += pieces[i][j] != 0xa5;
+        for (size_t j = 0; j < pieces[i].size_bytes; j++)
+            emptied += pieces[i].start[j] != 0xa5;
     ck_assert_uint_eq(emptied, 0);
     code_memory_destroy(&memory);
+}
+
+START_TEST(nothing_in_use_is_emptied)
+{
+    fill_and_look(1 << 20);
+    fill_and_look(16 << 20);
 }
 END_TEST
 
