@@ -500,7 +500,7 @@ static void know(void)
     for (unsigned i = 0; i < RUNS; i++)
         sum += measure(text) + measure_too(text);
     printf("%lu %ld %ld\n", (unsigned long)sum, (long)(by_knowledge(other) - other),
-           (long)(behind_branch(other) - other));
+           (long)(behind_branch(text) - text));
 }
 
 int main(int argc, char **argv)
