@@ -218,7 +218,7 @@ static size_t end_of_stubs(const struct code_memory *memory)
     return used > memory->stub_present ? used : memory->stub_present;
 }
 
-/* The last page before `present` is so, the one behind it may be. */
+/* Is so much present that a huge page pays, and does the code part end where one does? */
 static bool is_for_huge(const struct code_memory *memory, size_t present)
 {
     return present >= HUGE_FROM && memory->code_limit % PAGES_HUGE_BYTES == 0;
