@@ -130,15 +130,15 @@ static bool walk(struct draft *d, const struct tier_draft *job)
         d->way[length - 1] = draft_way(x64_offset(&t->x) - out, step.size_bytes == 4, is_entry);
         out = x64_offset(&t->x);
     }
-    d->is_cut = d->last.op == STEP_none && halt.length == 0 && length == job->max_insns;
-    if (d->is_cut)
+    bool is_cut = d->last.op == STEP_none && halt.length == 0 && length == job->max_insns;
+    if (is_cut)
         halt = halt_here(t, at, length);
     t->guest_length = length;
     t->guest_size_bytes = at;
     if (d->last.op == STEP_none && halt.length > 0)
         end_at(d, &halt);
     bool is_indirect = d->last.op == STEP_jump_reg && !d->is_jump;
-    d->entries = is_indirect ? halt.length : t->guest_length;
+    d->entries = is_cut ? 0 : is_indirect ? halt.length : t->guest_length;
     return d->last.op != STEP_none;
 }
 
@@ -149,11 +149,8 @@ static bool begin(struct t1 *t, const struct tier_draft *job, size_t most_bytes)
     t1_need(t, DRAFT_MAX_EXITS);
     t->tb = job->tb;
     t->is_counted = true;
-    t->block = NULL;
     t->guest_pc = job->tb->pc;
     t->exits_planned = DRAFT_MAX_EXITS;
-    t->trouble = NULL;
-    t->is_full = false;
     t->exit_count = 0;
     t->fault_count = 0;
     t->faults = arena_reserve(&t->cache->arena, DRAFT_MAX_INSNS * sizeof *t->faults);
@@ -172,17 +169,10 @@ static void expect_exits(const struct draft *d, const struct tier_draft *job)
 /* What has been emitted as the TB's code. */
 static struct tb_code *take_code(struct t1 *t)
 {
-    struct tb_cache *cache = t->cache;
-    code_trim(cache->memory, x64_here(&t->x));
-    arena_alloc(&cache->arena, t->fault_count * sizeof *t->faults); /* where they are */
-    struct tb_code *code = tb_code_new(cache, t->tb, TB_TIER_1);
-    code->start = x64_here(&t->x) - x64_offset(&t->x);
-    code->size_bytes = x64_offset(&t->x);
-    code->guest_length = t->guest_length;
+    uint32_t size_bytes = x64_offset(&t->x);
+    code_trim(t->cache->memory, x64_here(&t->x));
+    struct tb_code *code = t1_new_code(t, x64_here(&t->x) - size_bytes, size_bytes);
     code->is_draft = true;
-    code->fault_count = (uint16_t)t->fault_count;
-    code->faults = t->faults;
-    tb_cover(cache, code, t->guest_pc, t->guest_size_bytes);
     return code;
 }
 
@@ -231,7 +221,7 @@ static enum status make(struct t1 *t, struct tier_draft *job, struct error *err)
     struct tb_code *code = take_code(t);
     if (!link_exits(&d, code))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
-    if (!d.is_cut) /* a block that begins inside it is longer */
+    if (d.entries > 0)
         draft_map_add(&d, code);
     tb_publish(t->cache, code, code->start);
     return STATUS_OK;

@@ -18,9 +18,9 @@ struct draft {
     uint64_t exit_pc[DRAFT_MAX_EXITS]; /* where each of t->exits goes */
     struct ir_step last; /* what ends it; STEP_none so far */
     bool is_jump;       /* it ends by its last exit alone */
-    bool is_cut;        /* it ends because a block may be no longer */
-    uint32_t entries;   /* instructions that come before the block with an indirect exit, or all: that exit
-                           tells the loop which TB it belongs to */
+    uint32_t entries;   /* instructions that may be entered: those before the block with an indirect exit,
+                           which tells the loop which TB it belongs to; none where the draft ends because a
+                           block may be no longer, for one that begins inside it is; else all */
     uint32_t begin;     /* offset of the first instruction's code */
     uint8_t way[DRAFT_MAX_INSNS]; /* what each instruction takes: draft_way() */
 };

@@ -109,7 +109,7 @@ struct t1_exit {
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
-    const struct ir_block *block; /* NULL where a draft is made */
+    const struct ir_block *block; /* where no draft is made */
     const struct ir_insn *insns;  /* of the block */
     uint64_t guest_pc;            /* of the block or draft, like the next three */
     uint32_t guest_size_bytes;
@@ -341,6 +341,8 @@ void t1_need(struct t1 *t, uint32_t length);
 /* Takes code space: so much, or all there is but for the stubs of exits_planned exits, and begins to emit
  * there. False: nothing left. */
 bool t1_reserve(struct t1 *t, size_t size_bytes);
+/* The TB's code at this X address, with its faults and the guest's pages, to be linked and published. */
+struct tb_code *t1_new_code(struct t1 *t, const uint8_t *start, uint32_t size_bytes);
 
 /* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */
 void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double);

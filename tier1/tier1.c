@@ -205,21 +205,27 @@ static uint16_t bytes_of_colds(const struct t1 *t)
     return size_bytes < UINT16_MAX ? (uint16_t)size_bytes : UINT16_MAX;
 }
 
-static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
+struct tb_code *t1_new_code(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
 {
     struct tb_cache *cache = t->cache;
     arena_alloc(&cache->arena, t->fault_count * sizeof *t->faults); /* where they are */
     struct tb_code *code = tb_code_new(cache, t->tb, TB_TIER_1);
     code->start = start;
     code->size_bytes = size_bytes;
-    code->rare_bytes = bytes_of_colds(t);
     code->guest_length = t->guest_length;
     code->fault_count = (uint16_t)t->fault_count;
     code->faults = t->faults;
-    for (uint32_t i = 0; i < t->exit_count; i++)
-        tb_link(cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
-                TB_LINK_JUMP);
     tb_cover(cache, code, t->guest_pc, t->guest_size_bytes);
+    return code;
+}
+
+static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size_bytes)
+{
+    struct tb_code *code = t1_new_code(t, start, size_bytes);
+    code->rare_bytes = bytes_of_colds(t);
+    for (uint32_t i = 0; i < t->exit_count; i++)
+        tb_link(t->cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
+                TB_LINK_JUMP);
     return code;
 }
 

@@ -222,8 +222,6 @@ void lockstep_note_region(struct lockstep *lockstep, const struct ir_region *reg
  * when it is full. known: the TB's record where the caller has it, else NULL. */
 struct tb *translate_at(struct exec_thread *thread, uint64_t pc, struct tb *known,
                         enum status *ret_status, struct error *err);
-/* The record of pc will be looked up soon, and its code be translated perhaps. */
-void translate_expect(const struct exec *exec, uint64_t pc);
 /* The block as the guest's translator gives it, or the libcall that stands for the function at pc; at
  * an odd pc the function's own code, or the routine. */
 struct ir_block *translate_plain(struct exec *exec, struct arena *arena, uint64_t pc,

@@ -190,7 +190,8 @@ void translate_end_stage(struct exec *exec, enum exec_stage stage, uint64_t *tic
     *ticks = now;
 }
 
-void translate_expect(const struct exec *exec, uint64_t pc)
+/* The record of pc will be looked up soon, and its code be translated perhaps. */
+static void expect(const struct exec *exec, uint64_t pc)
 {
     tb_expect(exec->cache, pc);
     __builtin_prefetch(space_base(exec->config.space) + pc);
@@ -202,9 +203,9 @@ static void expect_successors(const struct exec *exec, const struct ir_block *bl
     const struct ir_insn *last = ir_last(block);
     if (last->op != IR_exit_direct)
         return;
-    translate_expect(exec, last->imm);
+    expect(exec, last->imm);
     if (block->length > 1 && last[-1].op == IR_exit_if)
-        translate_expect(exec, last[-1].imm);
+        expect(exec, last[-1].imm);
 }
 
 /* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of

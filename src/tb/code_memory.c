@@ -196,13 +196,15 @@ static void make_present(struct code_memory *memory, size_t from, size_t end)
     pages_expect_reads(x, end - from);
 }
 
-/* Makes one huge page of the code part, of which a page is present, or more. False: there can be none. */
-static bool make_huge(struct code_memory *memory, size_t start)
+/* Makes one huge page of the code part, in which the page at `fresh` was never touched. False: there can be
+ * none here. */
+static bool make_huge(struct code_memory *memory, size_t start, size_t fresh)
 {
     uint8_t *x = memory->x_base + start, *w = code_w(memory, x);
-    bool is_aligned = (((uintptr_t)x | (uintptr_t)w | start) & (PAGES_HUGE_BYTES - 1)) == 0;
-    return is_aligned && start + PAGES_HUGE_BYTES <= memory->code_limit &&
-           pages_make_huge(w, PAGES_HUGE_BYTES) && pages_make_huge(x, PAGES_HUGE_BYTES);
+    if (((uintptr_t)x | (uintptr_t)w | start) & (PAGES_HUGE_BYTES - 1))
+        return false;
+    make_present(memory, fresh, fresh + HOST_PAGE);
+    return pages_make_huge(w, PAGES_HUGE_BYTES) && pages_make_huge(x, PAGES_HUGE_BYTES);
 }
 
 /* How far either end is in use or present: what lies between was never touched. What is in use may reach
@@ -218,12 +220,6 @@ static size_t end_of_stubs(const struct code_memory *memory)
     return used > memory->stub_present ? used : memory->stub_present;
 }
 
-/* Is so much present that a huge page pays, and does the code part end where one does? */
-static bool is_for_huge(const struct code_memory *memory, size_t present)
-{
-    return present >= HUGE_FROM && memory->code_limit % PAGES_HUGE_BYTES == 0;
-}
-
 static __attribute__((noinline)) void expect_code(struct code_memory *memory)
 {
     size_t from = end_of_code(memory), limit = memory->code_limit - end_of_stubs(memory);
@@ -231,14 +227,10 @@ static __attribute__((noinline)) void expect_code(struct code_memory *memory)
         return;
     size_t huge = from & ~(PAGES_HUGE_BYTES - 1), huge_end = huge + PAGES_HUGE_BYTES;
     memory->code_present = present_end(from, limit);
-    if (is_for_huge(memory, from) && huge_end <= limit) {
-        make_present(memory, from, from + HOST_PAGE);
-        if (make_huge(memory, huge)) {
-            memory->code_present = huge_end;
-            return;
-        }
-    }
-    make_present(memory, from, memory->code_present);
+    if (from >= HUGE_FROM && huge_end <= limit && make_huge(memory, huge, from))
+        memory->code_present = huge_end;
+    else
+        make_present(memory, from, memory->code_present);
 }
 
 static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
@@ -249,14 +241,11 @@ static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
     size_t end = memory->code_limit - from; /* of what is to be present next */
     size_t huge_end = (from & ~(PAGES_HUGE_BYTES - 1)) + PAGES_HUGE_BYTES;
     memory->stub_present = present_end(from, limit);
-    if (is_for_huge(memory, from) && huge_end <= limit) {
-        make_present(memory, end - HOST_PAGE, end);
-        if (make_huge(memory, memory->code_limit - huge_end)) {
-            memory->stub_present = huge_end;
-            return;
-        }
-    }
-    make_present(memory, memory->code_limit - memory->stub_present, end);
+    if (from >= HUGE_FROM && huge_end <= limit &&
+        make_huge(memory, memory->code_limit - huge_end, end - HOST_PAGE))
+        memory->stub_present = huge_end;
+    else
+        make_present(memory, memory->code_limit - memory->stub_present, end);
 }
 
 /* ---- allocation ---- */

@@ -4,8 +4,8 @@
  *   X view: code read-execute, data read-write   (generated code runs and addresses data here)
  *   W view: all read-write                       (emission and linking write here)
  * Both views have equal distances, so PC-relative references computed in either hold in both.
- * TB records lie behind the data in the X view only, a megabyte further on. They are private memory, whose pages are much
- * cheaper to touch than those of a memfd and can be huge ones.
+ * TB records lie behind the data in the X view only, a megabyte further on. They are private memory,
+ * whose pages are much cheaper to touch than those of a memfd and can be huge ones.
  * Nothing is ever writable and executable through one mapping. All functions need the tb_cache
  * lock; reading the constant fields does not. */
 #ifndef TIERCEL_TB_CODE_MEMORY_H
