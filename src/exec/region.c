@@ -1,7 +1,8 @@
 /* The region former: which blocks tier 2 compiles together.
  *
  * From the entry block successors are followed breadth first, calls passed over, while the budget of
- * guest instructions lasts. What is left of it goes to the calls that were met: a callee that is
+ * guest instructions lasts; a basic block of the guest that is longer than ours may be counts little
+ * against it. What is left of it goes to the calls that were met: a callee that is
  * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
  * call's return address; its calls queue up behind the others. Then come callees that are larger. A
  * call through a pointer that went to few functions is one call for each of them.
@@ -33,6 +34,7 @@ enum {
     COLD_FRACTION = 32,      /* blocks that ran less than the threshold / 32 stay out */
     COLD_FRACTION_TIER3 = 2, /* the same of tier 3, whose blocks had longer to run */
     TIER3_GROWTH = 2,        /* times as many instructions in its regions */
+    LONG_BLOCK_GROWTH = 8,   /* the same of regions in which a basic block of the guest goes on */
     MAX_PIECE_INSNS = 3,     /* of code that a branch skips, to be selected instead */
     LOPSIDED = 8,            /* times as often one way as the other: the branch is left to the host */
     MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
@@ -111,10 +113,14 @@ static bool is_worth_following(const struct former *former, uint64_t pc)
     return is_unknown || (tb && region_executions(former->exec, tb) >= former->min_executions);
 }
 
+static bool has_room_for(const struct former *former, uint64_t max_insns)
+{
+    return former->region->length < MAX_NODES && former->region->guest_length < max_insns;
+}
+
 static bool has_room(const struct former *former)
 {
-    return former->region->length < MAX_NODES &&
-           former->region->guest_length < former->max_insns;
+    return has_room_for(former, former->max_insns);
 }
 
 static int32_t find_node(const struct former *former, uint64_t pc, uint32_t context)
@@ -153,15 +159,21 @@ static int32_t append(struct former *former, const struct ir_block *block, uint3
 }
 
 /* The node of (pc, context), appended when new and there is room. */
-static int32_t reach(struct former *former, uint64_t pc, uint32_t context)
+static int32_t reach_within(struct former *former, uint64_t pc, uint32_t context,
+                            uint64_t max_insns)
 {
     int32_t known = find_node(former, pc, context);
     if (known != REGION_NO_NODE)
         return known;
-    if (!has_room(former) || !is_worth_following(former, pc))
+    if (!has_room_for(former, max_insns) || !is_worth_following(former, pc))
         return REGION_NO_NODE;
     struct ir_block *block = block_at(former, pc);
     return is_trap_only(block) ? REGION_NO_NODE : append(former, block, context);
+}
+
+static int32_t reach(struct former *former, uint64_t pc, uint32_t context)
+{
+    return reach_within(former, pc, context, former->max_insns);
 }
 
 static void add_edge(struct region_node *node, uint64_t pc, int32_t to, bool is_guess)
@@ -378,6 +390,24 @@ static void follow_indirect(struct former *former, uint32_t index, const struct 
     }
 }
 
+/* Does the guest's basic block go on behind the block, which is as long as it may be? */
+static bool is_cut_short(const struct ir_block *block)
+{
+    const struct ir_insn *last = ir_last(block);
+    return last->op == IR_exit_direct && last->c == IR_BRANCH_JUMP &&
+           last->imm == block->guest_pc + block->guest_size_bytes &&
+           (block->length < 2 || last[-1].op != IR_exit_if);
+}
+
+/* An unrolled loop is often one block of some thousand instructions: it is a loop only as a whole. */
+static void follow_direct(struct former *former, struct region_node *node, uint64_t pc)
+{
+    uint64_t max_insns = former->max_insns;
+    if (is_cut_short(node->block))
+        max_insns *= LONG_BLOCK_GROWTH;
+    add_edge(node, pc, reach_within(former, pc, node->context, max_insns), false);
+}
+
 static void follow_exit(struct former *former, uint32_t index, const struct ir_insn *exit)
 {
     struct region_node *node = &former->region->nodes[index];
@@ -386,7 +416,7 @@ static void follow_exit(struct former *former, uint32_t index, const struct ir_i
     else if (exit->op == IR_exit_direct && exit->c == IR_BRANCH_CALL)
         meet_call(former, index, exit->imm, false);
     else if (exit->op == IR_exit_direct || exit->op == IR_exit_if)
-        add_edge(node, exit->imm, reach(former, exit->imm, node->context), false);
+        follow_direct(former, node, exit->imm);
 }
 
 /* nodes[0] of a region with several entries. */
