@@ -73,6 +73,7 @@ enum status exec_create(const struct exec_config *config, const struct exec_tier
     struct exec *exec = pages_alloc(sizeof *exec);
     exec->cache = cache;
     exec->config = own_config;
+    exec->is_joining = true;
     config = &exec->config;
     exec->options = tier_options_of(exec);
     exec->has_routines = exec_has(exec, FEATURE_routines) && tb_has_bulk();

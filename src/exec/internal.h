@@ -38,6 +38,7 @@ struct exec_thread {
     struct arena arena;           /* of the translation at hand */
     sigjmp_buf tier0_escape;      /* where a fault in tier 0 goes */
     volatile bool is_in_tier0;
+    bool has_split;               /* its first fault has been met a second time, with no loads joined */
     bool is_at_call;              /* vcpu.pc was called through a pointer */
     struct guest_fault fault;     /* set by the fault handler */
     uint64_t indirect_fills;      /* look-ups by the loop after misses */
@@ -140,6 +141,8 @@ struct exec {
     struct tier_options options;     /* constant but is_precise, is_flagless, is_sampling, which are under
                                         the cache's lock */
     uint64_t flags_pc;               /* of the block that ended is_flagless; the same */
+    bool is_joining;                 /* loads of bytes are joined, so far; under the cache's lock */
+    bool has_joined;                 /* some were; the same */
     struct exec_thread *threads;     /* under the cache's lock */
     struct tier_stats stats[TB_TIER_COUNT];
     struct failure failures[EXEC_FAILURE_KINDS];
@@ -235,6 +238,9 @@ const uint8_t *translate_fetch(void *context, uint64_t pc, size_t *ret_available
  * passes. */
 struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t pc, uint32_t mode);
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block);
+/* After a fault with exact state: true when the code that met it may have joined loads, so that the
+ * fault is to be met again, at its very place; from then on there are none. Takes the lock. */
+bool translate_split_loads(struct exec_thread *thread);
 /* Prints the region's nodes when dumps are on. */
 void dump_region(struct exec *exec, const struct ir_region *region);
 /* Compiles the block of a TB in tier 0 or 1 for tier 1. When it fails the TB goes on as it is. Lock

@@ -55,7 +55,7 @@ static struct ir_block *block_at(void *context, struct arena *arena, uint64_t pc
     struct guest_limits limits = {.max_guest_insns = MAX_BLOCK_INSNS};
     const struct ir_block *block = exec->config.isa->translate(
         arena, translate_fetch, exec->config.space, pc, 0, &limits);
-    return opt_run(arena, block, OPT_ALL);
+    return opt_run(arena, block, OPT_SAME_ACCESSES);
 }
 
 /* Constants lie where the guest does not write as it goes. Their page is watched before it is read,

@@ -157,6 +157,8 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
         return handle_trap(thread);
     case VCPU_EXIT_FAULT:
         vcpu->pc = thread->fault.pc &= ~UINT64_C(1); /* a routine's are its loop's */
+        if (thread->fault.is_state_exact && translate_split_loads(thread))
+            return OS_CONTINUE;
         return exec->config.os_ops->fault(exec->config.os, vcpu, &thread->fault);
     }
     CHECK(false, "generated code left without a reason");

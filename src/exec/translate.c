@@ -151,13 +151,39 @@ struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t p
     return block;
 }
 
+static struct ir_block *run_passes(struct exec *exec, struct arena *arena, struct ir_block *block,
+                                   uint32_t passes)
+{
+    if (!exec->is_joining)
+        passes &= ~(1u << OPT_join);
+    block = opt_run(arena, block, passes);
+    exec->has_joined |= block->has_joined;
+    return block;
+}
+
 struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, struct ir_block *block)
 {
     if (!exec->config.opt_passes)
         return block;
-    block = opt_run(arena, block, exec->config.opt_passes);
+    block = run_passes(exec, arena, block, exec->config.opt_passes);
     verify(block, "optimisation");
     return block;
+}
+
+bool translate_split_loads(struct exec_thread *thread)
+{
+    struct exec *exec = thread->exec;
+    if (thread->has_split)
+        return false;
+    tb_lock(exec->cache);
+    thread->has_split = exec->has_joined;
+    if (exec->has_joined && exec->is_joining) {
+        exec->is_joining = false;
+        tb_flush(exec->cache);
+        exec_kick_all(exec);
+    }
+    tb_unlock(exec->cache);
+    return thread->has_split;
 }
 
 /* The same for tier 1, whose walk over the block can leave out what is dead as well: pass `dead` is
@@ -169,7 +195,7 @@ static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *aren
     if (!(passes & dead) || exec->config.dump)
         return translate_optimise(exec, arena, block);
     if (passes & ~dead && !block->is_improved)
-        block = opt_run(arena, block, passes & ~dead);
+        block = run_passes(exec, arena, block, passes & ~dead);
     block->may_have_dead = true;
     verify(block, "optimisation");
     return block;

@@ -28,7 +28,7 @@ void ir_builder_resume(struct ir_builder *builder, struct arena *arena, struct i
     builder->block = block;
     builder->arena = arena;
     builder->failed = false;
-    block->is_improved = false;
+    block->is_improved = block->has_joined = false;
     block->is_unconverted = false;
     builder->is_improvable = false;
     builder->has_unary = false;

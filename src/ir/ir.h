@@ -139,6 +139,9 @@ struct ir_block {
     bool may_have_dead;    /* who compiles it is to leave out dead register writes and unused values
                               (the optimiser's pass `dead` was left to tier 1) */
     bool is_improved;      /* the optimiser's other passes would change nothing */
+    bool has_joined;       /* a load stands for those of its bytes: it may fault where the first of them
+                              does not, with the state of before that; then the block is to be made
+                              and run again without */
     bool is_unconverted;   /* known to have no ir_unary: nothing changes its type */
 };
 
@@ -199,7 +202,8 @@ ir_ref ir_const(struct ir_builder *builder, enum ir_type type, uint64_t value);
 /* Most blocks of a program leave an optimiser nothing to do, and looking is an eighth of what their
  * translation costs. So ir_unary, ir_binary, ir_get_reg and ir_exit_if note what a rule of src/opt
  * could change: an operation on a constant or on one that a rule sees through, one that is there
- * already, a register that is read though its value is known. They may say so where there is
+ * already, a register that is read though its value is known, a shifted value that is put to another
+ * (src/opt/join.c). They may say so where there is
  * nothing (never the other way round: tests/unit/test_translate.c). The rest is left to who builds:
  * an address that is a sum, a register that is set to what it holds, floating point. */
 
@@ -266,8 +270,11 @@ static inline ir_ref ir_binary(struct ir_builder *builder, enum ir_op op, enum i
                                ir_ref a, ir_ref b)
 {
     ir_note_operation(builder, op, type, a, b);
-    if ((ir_sight_of(builder, a) | ir_sight_of(builder, b)) & IR_SEEN_CONST)
+    unsigned sight = ir_sight_of(builder, a) | ir_sight_of(builder, b);
+    if (sight & IR_SEEN_CONST)
         builder->is_improvable |= ir_may_fold(builder->block, op, a, b);
+    if (op == IR_or)
+        builder->is_improvable |= (sight & (IR_SEEN_SHL | IR_SEEN_CONVERSION)) != 0;
     builder->is_improvable |= a == b;
     return ir_emit3(builder, op, type, a, b, IR_NONE, 0);
 }

@@ -99,6 +99,8 @@ void opt_simplify_exit(struct opt *opt, struct ir_insn *insn);
 /* What is known about a value (range.c). */
 struct opt_range opt_range_of(const struct opt *opt, ir_ref ref);
 
+/* Joins byte loads (join.c). In place; true when there were any. */
+bool opt_join_loads(struct arena *arena, struct ir_block *block);
 /* The backward scan: a block without what nobody needs (dead.c). In place. */
 void opt_remove_dead(struct arena *arena, struct ir_block *block);
 

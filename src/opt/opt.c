@@ -289,15 +289,11 @@ static void forward_all(struct arena *arena, struct opt *opt, const struct ir_bl
     }
 }
 
-struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint32_t passes)
+/* What the instructions of the block become. The block has few enough. */
+static void run_forward(struct arena *arena, struct ir_block *block, uint32_t passes)
 {
-    struct ir_block *result = arena_alloc(arena, sizeof *result);
-    *result = *block;
-    result->is_unconverted = false;
-    uint32_t capacity = block->length * MAX_GROWTH;
-    if (capacity > IR_MAX_INSNS)
-        return result;
     struct opt *opt = arena_alloc(arena, sizeof *opt);
+    uint32_t capacity = block->length * MAX_GROWTH;
     opt->passes = passes;
     opt->length = 0;
     opt->insns = arena_alloc(arena, capacity * (sizeof *opt->insns + sizeof *opt->home));
@@ -309,11 +305,23 @@ struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint
     ir_set_none(opt->cse, OPT_CSE_SLOTS);
     ir_set_none(opt->constant, OPT_CONST_SLOTS);
     forward_all(arena, opt, block);
+    block->insns = opt->insns;
+    block->length = opt->length;
+    block->capacity = capacity;
+}
 
-    result->insns = opt->insns;
-    result->length = opt->length;
-    result->capacity = capacity;
-    if (opt_has(opt, OPT_dead))
+struct ir_block *opt_run(struct arena *arena, const struct ir_block *block, uint32_t passes)
+{
+    struct ir_block *result = arena_alloc(arena, sizeof *result);
+    *result = *block;
+    result->is_unconverted = false;
+    if (block->length * MAX_GROWTH > IR_MAX_INSNS)
+        return result;
+    run_forward(arena, result, passes);
+    if (passes >> OPT_join & 1 && result->length * MAX_GROWTH <= IR_MAX_INSNS &&
+        opt_join_loads(arena, result) && result->length * MAX_GROWTH <= IR_MAX_INSNS)
+        run_forward(arena, result, passes);
+    if (passes >> OPT_dead & 1)
         opt_remove_dead(arena, result);
     return result;
 }

@@ -150,7 +150,7 @@ struct ir_block *routine_make(struct arena *arena, const struct ir_block *iterat
     struct routine_loop *loop = arena_zalloc(arena, sizeof *loop);
     loop->arena = arena;
     loop->iteration = iteration;
-    loop->block = opt_run(arena, iteration, OPT_ALL);
+    loop->block = opt_run(arena, iteration, OPT_SAME_ACCESSES);
     if (loop->block->length > ROUTINE_MAX_INSNS)
         return NULL;
     loop->shapes = arena_alloc(arena, loop->block->length * sizeof *loop->shapes);
