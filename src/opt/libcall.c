@@ -129,9 +129,19 @@ static ir_ref sign_of(struct emitter *e, ir_ref value)
     return binary(e, IR_sub, binary(e, IR_lt_s, zero, value), binary(e, IR_lt_s, value, zero));
 }
 
+static ir_ref emit_number(struct emitter *e)
+{
+    if (e->kind->is_nonzero)
+        leave_if(e, binary(e, IR_eq, e->a, constant(e, 0)));
+    ir_ref result = ir_unary(&e->builder, e->kind->number_op, IR_I64, e->a);
+    return e->kind->result == RESULT_HIGH ? binary(e, IR_sar, result, constant(e, 32)) : result;
+}
+
 /* What the function returns. */
 static ir_ref emit_function(struct emitter *e)
 {
+    if (e->kind->number_op != IR_const)
+        return emit_number(e);
     const struct libcall_kind *kind = e->kind;
     ir_ref limit = kind->op == IR_LIBCALL_LENGTH ? e->b : e->c; /* strnlen has two arguments */
     ir_ref c = kind->is_unbounded ? constant(e, UINT64_MAX) : limit, length = c;
@@ -147,6 +157,7 @@ static ir_ref emit_function(struct emitter *e)
     switch (kind->result) {
     case RESULT_OWN:
     case RESULT_A:
+    case RESULT_HIGH:
         return result;
     case RESULT_SIGN:
         return sign_of(e, result);

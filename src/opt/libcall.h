@@ -1,4 +1,6 @@
-/* Library calls: functions that do what memmove, memset, strlen, strcmp and their like do.
+/* Library calls: functions that do what memmove, memset, strlen, strcmp and their like do, or count or
+ * swap the bits or bytes of a number, as the compiler's library does where the guest has no
+ * instruction for it.
  *
  * A function is known by what it does. Its code is run in a sandbox of synthetic memory, over
  * lengths, alignments, overlaps and contents that take every branch of it both ways; it must give

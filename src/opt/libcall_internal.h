@@ -15,7 +15,7 @@ enum {
     SANDBOX_MAX_INSNS = 512, /* of a block */
     SANDBOX_AREA_BYTES = 8704,
     SANDBOX_STACK_BYTES = 1024,
-    SANDBOX_MAX_CONSTANTS = 64, /* places of the guest's memory that are read */
+    SANDBOX_MAX_CONSTANTS = 300, /* places of the guest's memory that are read */
 };
 
 /* Memory that exists for the run: [start, end); only [write_start, write_end) may be written. */
@@ -90,17 +90,20 @@ enum libcall_result {
     RESULT_SIGN, /* -1, 0 or 1, as that is */
     RESULT_A,    /* the first argument */
     RESULT_END,  /* one past what was written; of strings the NUL */
+    RESULT_HIGH, /* of a number: the high half, sign-extended */
 };
 
 struct trial;
 struct libcall_kind {
     const char *name;
     enum ir_libcall op;
+    enum ir_op number_op; /* of the first argument, in the place of op; IR_const: none */
     enum libcall_result result;
     bool is_unbounded; /* has no length: c is all ones */
     bool is_apart;     /* what is read and written must not overlap */
     bool is_string;    /* MOVE: the length is that of the string at b, with its NUL */
     bool wants_nul;    /* SEEK_Z: gives the NUL when there is no such byte */
+    bool is_nonzero;   /* number_op: 0 is left to the function */
     bool (*is_like)(struct trial *trial); /* does the function at hand do this in all trials? */
 };
 extern const struct libcall_kind libcall_kinds[];

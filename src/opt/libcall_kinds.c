@@ -575,6 +575,45 @@ static bool is_seek_in_string(struct trial *trial)
            seeks_in_string(trial, LONGEST_SCAN, LONGEST_SCAN - 3, 3);
 }
 
+/* ---- numbers ---- */
+
+/* What the kind makes of a. */
+static uint64_t number_result(const struct libcall_kind *kind, uint64_t a)
+{
+    uint64_t result = ir_eval(kind->number_op, IR_I64, 64, a, 0, 0, 0);
+    return kind->result == RESULT_HIGH ? (uint64_t)((int64_t)result >> 32) : result;
+}
+
+static bool computes(struct trial *trial, uint64_t a)
+{
+    if (a == 0 && trial->kind->is_nonzero)
+        return true;
+    set_arguments(trial, a, no_argument(trial), no_argument(trial));
+    trial->result = number_result(trial->kind, a);
+    return trial_run(trial, 0);
+}
+
+/* Every byte in every place, where it decides: below it, above it or on all sides there is anything.
+ * Whatever tables there are, each of their entries is met. */
+static bool is_number(struct trial *trial)
+{
+    unsigned op = trial->kind->number_op;
+    lay_out(trial, AREA_A, 0, 0);
+    lay_out(trial, AREA_B, 0, 0);
+    for (unsigned i = 0; i < 8 * 256; i++) {
+        unsigned shift = i / 256 * 8;
+        uint64_t random = next_random(trial) << 32 ^ next_random(trial);
+        uint64_t here = (uint64_t)(i % 256) << shift, low = (UINT64_C(1) << shift) - 1;
+        bool is_checked = i % 16 == 0;
+        if (((is_checked || op == IR_clz) && !computes(trial, here | (random & low))) ||
+            ((is_checked || op == IR_ctz) && !computes(trial, here | (random << shift << 8))) ||
+            ((is_checked || (op != IR_clz && op != IR_ctz)) && !computes(trial, random ^ here)) ||
+            (is_checked && !computes(trial, here)))
+            return false;
+    }
+    return true;
+}
+
 /* ---- the table: of two kinds that a function may be, the one that says more comes first ---- */
 
 const struct libcall_kind libcall_kinds[] = {
@@ -602,5 +641,10 @@ const struct libcall_kind libcall_kinds[] = {
     {.name = "strchr", .op = IR_LIBCALL_SEEK_Z, .is_unbounded = true, .is_like = is_seek_in_string},
     {.name = "strchrnul", .op = IR_LIBCALL_SEEK_Z, .is_unbounded = true, .wants_nul = true,
      .is_like = is_seek_in_string},
+    {.name = "ctz", .number_op = IR_ctz, .is_nonzero = true, .is_like = is_number},
+    {.name = "clz", .number_op = IR_clz, .is_nonzero = true, .is_like = is_number},
+    {.name = "popcount", .number_op = IR_popcnt, .is_like = is_number},
+    {.name = "bswap64", .number_op = IR_bswap, .is_like = is_number},
+    {.name = "bswap32", .number_op = IR_bswap, .result = RESULT_HIGH, .is_like = is_number},
 };
 const unsigned libcall_kind_count = sizeof libcall_kinds / sizeof libcall_kinds[0];
