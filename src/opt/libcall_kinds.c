@@ -590,10 +590,10 @@ static bool computes(struct trial *trial, uint64_t a)
         return true;
     set_arguments(trial, a, no_argument(trial), no_argument(trial));
     trial->result = number_result(trial->kind, a);
-    return trial_run(trial, 0);
+    return trial_run(trial, sizeof a * 8);
 }
 
-/* Every byte in every place, where it decides: below it, above it or on all sides there is anything.
+/* 0, and every byte in every place, where it decides: below it, above it or on all sides there is anything.
  * Whatever tables there are, each of their entries is met. */
 static bool is_number(struct trial *trial)
 {
@@ -641,8 +641,10 @@ const struct libcall_kind libcall_kinds[] = {
     {.name = "strchr", .op = IR_LIBCALL_SEEK_Z, .is_unbounded = true, .is_like = is_seek_in_string},
     {.name = "strchrnul", .op = IR_LIBCALL_SEEK_Z, .is_unbounded = true, .wants_nul = true,
      .is_like = is_seek_in_string},
-    {.name = "ctz", .number_op = IR_ctz, .is_nonzero = true, .is_like = is_number},
-    {.name = "clz", .number_op = IR_clz, .is_nonzero = true, .is_like = is_number},
+    {.name = "ctz", .number_op = IR_ctz, .is_like = is_number},
+    {.name = "ctz (not of 0)", .number_op = IR_ctz, .is_nonzero = true, .is_like = is_number},
+    {.name = "clz", .number_op = IR_clz, .is_like = is_number},
+    {.name = "clz (not of 0)", .number_op = IR_clz, .is_nonzero = true, .is_like = is_number},
     {.name = "popcount", .number_op = IR_popcnt, .is_like = is_number},
     {.name = "bswap64", .number_op = IR_bswap, .is_like = is_number},
     {.name = "bswap32", .number_op = IR_bswap, .result = RESULT_HIGH, .is_like = is_number},

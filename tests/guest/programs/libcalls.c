@@ -320,10 +320,72 @@ __asm__(".text\n.balign 4\n.globl length_and_end\nlength_and_end:\n"
         "addi sp,sp,-16\n sd ra,0(sp)\n call length_only\n slli a3,a0,1\n add a0,a3,a0\n"
         "ld ra,0(sp)\n addi sp,sp,16\n ret\n");
 
+/* ---- numbers ---- */
+
+long __ctzdi2(long), __clzdi2(long), __popcountdi2(long), __bswapdi2(long), __bswapsi2(int);
+
+OWN int trailing(uint64_t x)
+{
+    int count = 0;
+    while (count < 64 && !(x >> count & 1))
+        count++;
+    return count;
+}
+
+OWN int leading(uint64_t x)
+{
+    int count = 0;
+    for (; count < 64 && (int64_t)x >= 0; x <<= 1)
+        count++;
+    return count;
+}
+
+OWN int ones(uint64_t x)
+{
+    int count = 0;
+    for (; x; x &= x - 1)
+        count++;
+    return count;
+}
+
+OWN uint64_t swap(uint64_t x)
+{
+    uint64_t result = 0;
+    for (int i = 0; i < 8; i++, x >>= 8)
+        result = result << 8 | (byte)x;
+    return result;
+}
+
+OWN int ones_but_of_one(uint64_t x)
+{
+    return x == UINT64_C(0x5a5a00000000) ? 7 : ones(x);
+}
+
+OWN int parity(uint64_t x)
+{
+    return ones(x) & 1;
+}
+
+OWN int trailing_of_32(uint64_t x)
+{
+    return (uint32_t)x ? trailing((uint32_t)x) : 32;
+}
+
+/* The table of what ends a byte has one wrong entry. */
+static const byte ends[256] = {[0] = 8, [2] = 1, [4] = 2, [8] = 3, [16] = 4, [32] = 5, [64] = 5, [128] = 7};
+OWN int trailing_by_a_wrong_table(uint64_t x)
+{
+    int count = 0;
+    for (; !(x & 255) && count < 56; count += 8)
+        x >>= 8;
+    return count + ends[x & -x & 255];
+}
+
 /* ---- runs ---- */
 
 /* m: (to, from, n)  p: the same, never overlapping  f: (to, c, n)  s: (string)  n: (string, n)
- * c: (string, string)  b: (bytes, bytes, n)  k: (bytes, c, n)  i: (string, c)  y: (to, string) */
+ * c: (string, string)  b: (bytes, bytes, n)  k: (bytes, c, n)  i: (string, c)  y: (to, string)
+ * u: (number) */
 static const struct {
     const char *name, *like;
     void *code;
@@ -348,12 +410,18 @@ static const struct {
     FUNCTION(compare_ignoring_case, 'c', "-"), FUNCTION(differ, 'b', "-"),
     FUNCTION(seek_last, 'k', "-"), FUNCTION(seek_letter, 'i', "-"),
     FUNCTION(call_for_length, 's', "-"), FUNCTION(call_for_end, 's', "-"),
+    FUNCTION(trailing, 'u', "ctz"), FUNCTION(leading, 'u', "clz"), FUNCTION(ones, 'u', "popcount"),
+    FUNCTION(swap, 'u', "bswap64"), FUNCTION(ones_but_of_one, 'u', "-"), FUNCTION(parity, 'u', "-"),
+    FUNCTION(trailing_of_32, 'u', "-"), FUNCTION(trailing_by_a_wrong_table, 'u', "-"),
     FUNCTION(length_only, 's', "strlen"), FUNCTION(length_and_end, 's', "-"),
 #define LIBRARY(name, kind) {#name, #name, (void *)name, kind}
     LIBRARY(memmove, 'm'), LIBRARY(memcpy, 'p'), LIBRARY(mempcpy, 'p'), LIBRARY(memset, 'f'),
     LIBRARY(strlen, 's'), LIBRARY(strnlen, 'n'), LIBRARY(strcmp, 'c'), LIBRARY(strncmp, 'b'),
     LIBRARY(memcmp, 'b'), LIBRARY(memchr, 'k'), LIBRARY(strchr, 'i'), LIBRARY(strchrnul, 'i'),
     LIBRARY(strcpy, 'y'), LIBRARY(stpcpy, 'y'),
+#define COMPILER(name, like) {#name, like, (void *)name, 'u'}
+    COMPILER(__ctzdi2, "ctz (not of 0)"), COMPILER(__clzdi2, "clz"), COMPILER(__popcountdi2, "popcount"),
+    COMPILER(__bswapdi2, "bswap64"), COMPILER(__bswapsi2, "bswap32"),
 };
 enum { FUNCTIONS = sizeof functions / sizeof functions[0], RUNS = 12000, BYTES = 16384 };
 
@@ -409,6 +477,8 @@ static uint64_t call(unsigned i, byte *a, byte *b, size_t n, int c)
     uint64_t (*code)() = functions[i].code;
     uint64_t none = draw(4); /* where the function has no argument */
     switch (functions[i].kind) {
+    case 'u': /* any number of bits, at the top or the bottom; now and then 0 */
+        return code((state << draw(64)) >> draw(64), none, none);
     case 'f':
     case 'k':
         return code(a, c, n);
