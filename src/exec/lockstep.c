@@ -63,6 +63,7 @@ void lockstep_configure(struct exec_config *config)
     config->features &= ~(1u << FEATURE_chaining | 1u << FEATURE_inline_cache |
                           1u << FEATURE_jump_cache | 1u << FEATURE_routines |
                           1u << FEATURE_libcalls);
+    config->opt_passes &= ~(1u << OPT_join); /* it faults early */
     config->jit_threads = 0;
     config->is_counting = true;
     config->threshold[TB_TIER_1] = 0;
