@@ -67,7 +67,7 @@ static bool is_short_loop(const struct ir_region *region)
     return is_loop && accesses(node->block) * ACCESS_SHARE >= node->block->guest_length;
 }
 
-static bool is_plain(const struct ir_region *region)
+bool budget_is_plain(const struct ir_region *region)
 {
     return !is_short_loop(region) && float_operations(region) * FLOAT_SHARE < region->guest_length;
 }
@@ -103,6 +103,6 @@ bool budget_allows_region(struct exec *exec, struct tb *tb, const struct ir_regi
 {
     if (!has_limits(exec) || !exec->sampler.is_on)
         return true;
-    tb_profile(exec->cache, tb)->is_plain = is_plain(region);
+    tb_profile(exec->cache, tb)->is_plain = budget_is_plain(region);
     return budget_allows(exec, tb);
 }

@@ -336,7 +336,7 @@ void compile_queue_reheat(struct compile_queue *queue, const struct tb *tb);
  * UINT64_MAX when nothing is seen to leave it. Lock held, with a profile. */
 uint64_t run_length_of(const struct exec *exec, const struct ir_region *region);
 /* Is that enough for a region to be compiled? */
-bool run_length_is_enough(uint64_t insns);
+bool run_length_is_enough(const struct exec *exec, const struct ir_region *region, uint64_t insns);
 
 /* sampler.c */
 void sampler_init(struct exec *exec);
@@ -360,6 +360,9 @@ bool sampler_counts_met(struct exec_thread *thread, const struct tb *root);
 void sampler_note(struct exec_thread *thread, struct tb *tb);
 
 /* budget.c */
+/* No floating point to speak of, and no loop of one block that goes through memory: tier 2 may gain
+ * little. */
+bool budget_is_plain(const struct ir_region *region);
 void budget_init(struct exec *exec);
 /* May the region that tb asks for be compiled now, by what is known of it from the last time? Lock held. */
 bool budget_allows(const struct exec *exec, const struct tb *tb);

@@ -410,7 +410,8 @@ static bool is_soon_left(struct exec *exec, struct compile_job *job)
     if (job->tier_job.level != TB_TIER_2 || !has_profile(exec))
         return false;
     job->run_length = run_length_of(exec, job->tier_job.region);
-    return exec_has(exec, FEATURE_run_length) && !run_length_is_enough(job->run_length);
+    return exec_has(exec, FEATURE_run_length) &&
+           !run_length_is_enough(exec, job->tier_job.region, job->run_length);
 }
 
 /* On one CPU jobs are not to wait: the budget is for what is hot by then. */

@@ -5,7 +5,9 @@
  * blocks in tier 1, and its compile is lost. docs/performance.md has the figures. */
 #include "src/exec/internal.h"
 
-enum { LEAST_RUN = 200 }; /* guest instructions */
+/* Guest instructions. Precise regions keep all registers as they are at every access: a plain one pays
+ * only as a loop that runs on. */
+enum { LEAST_RUN = 200, LEAST_PRECISE_RUN = 1000 };
 
 static uint64_t executions_at(const struct exec *exec, const struct ir_region *region, uint64_t pc)
 {
@@ -79,7 +81,8 @@ uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
     return leaves ? insns / leaves : UINT64_MAX;
 }
 
-bool run_length_is_enough(uint64_t insns)
+bool run_length_is_enough(const struct exec *exec, const struct ir_region *region, uint64_t insns)
 {
-    return insns >= LEAST_RUN;
+    bool is_dear = exec->options.is_precise && budget_is_plain(region);
+    return insns >= (is_dear ? LEAST_PRECISE_RUN : LEAST_RUN);
 }
