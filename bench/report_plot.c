@@ -121,6 +121,25 @@ static void write_times(FILE *script, const struct experiment *experiment, const
     fprintf(script, ", 1 with lines lc rgb 'black' notitle\n");
 }
 
+/* The range that has all worths, 1 and something around it: gnuplot's own need not have 1, where the line is
+ * that all is measured by, and which it would draw across the labels then. */
+static void write_worth_range(FILE *script, const struct experiment *experiment)
+{
+    double low = 0.7, high = 1.5;
+    for (size_t variant = 0; variant < experiment->variant_count; variant++) {
+        for (int group = 0; group <= SUMMARY_ALL; group++) {
+            double worth = experiment->variants[variant].base == NO_BASE
+                               ? 1
+                               : summary_worth(experiment, variant, group);
+            if (worth > 0 && worth / 1.1 < low)
+                low = worth / 1.1;
+            if (worth * 1.1 > high)
+                high = worth * 1.1;
+        }
+    }
+    fprintf(script, "set xrange [%g:%g]\n", low, high);
+}
+
 /* A line for each variant, with a point for each group on a logarithmic scale. */
 static void write_worths(FILE *script, const struct experiment *experiment, const char *path)
 {
@@ -128,12 +147,12 @@ static void write_worths(FILE *script, const struct experiment *experiment, cons
     write_terminal(script, path, lines + 10);
     fprintf(script, "set logscale x\nset grid x y\nset ytics noenhanced\n"
                     "set xtics (0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20, 50)\n"
-                    "set xrange [*<0.7:1.5<*] noextend\n"
                     "set yrange [%g:-0.5]\nset key outside top center horizontal\n"
                     "set title '%s, geometric means'\n"
                     "set xlabel 'time over time of the mode itself'\n"
                     "set arrow from first 1, graph 0 to first 1, graph 1 nohead\n",
             lines - 0.5, experiment->title);
+    write_worth_range(script, experiment);
     fprintf(script, "plot $figures using 2:0:ytic(1) with points pt 7 lc rgb 'black' title 'all'");
     for (int group = 0; group < GROUP_other; group++)
         if (has_group(experiment, group))
