@@ -127,10 +127,10 @@ static void write_worth_range(FILE *script, const struct experiment *experiment)
 {
     double low = 0.7, high = 1.5;
     for (size_t variant = 0; variant < experiment->variant_count; variant++) {
+        if (experiment->variants[variant].base == NO_BASE)
+            continue;
         for (int group = 0; group <= SUMMARY_ALL; group++) {
-            double worth = experiment->variants[variant].base == NO_BASE
-                               ? 1
-                               : summary_worth(experiment, variant, group);
+            double worth = summary_worth(experiment, variant, group); /* or NaN */
             if (worth > 0 && worth / 1.1 < low)
                 low = worth / 1.1;
             if (worth * 1.1 > high)

@@ -123,6 +123,12 @@ void exec_set_os(struct exec *exec, void *os)
     exec->config.os = os;
 }
 
+void exec_drop_code(struct exec *exec)
+{
+    tb_flush(exec->cache);
+    exec_kick_all(exec);
+}
+
 /* Regions made so far are imprecise: everything is flushed (the caller is outside generated code)
  * and compiled again as it gets hot. Precise regions serve an imprecise guest as well. */
 void exec_set_precise_faults(struct exec *exec, bool is_precise)
@@ -131,8 +137,7 @@ void exec_set_precise_faults(struct exec *exec, bool is_precise)
     bool is_change = is_precise && !exec->options.is_precise;
     if (is_change) {
         exec->options.is_precise = true;
-        tb_flush(exec->cache);
-        exec_kick_all(exec);
+        exec_drop_code(exec);
     }
     tb_unlock(exec->cache);
 }

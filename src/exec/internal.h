@@ -389,6 +389,8 @@ void promote_end_observing(struct exec_thread *thread, struct tb *tb);
 /* Heat with which a TB of this tier starts, INT32_MAX when it is never promoted. */
 int32_t promote_initial_heat(const struct exec *exec, enum tb_tier tier);
 void exec_kick_all(struct exec *exec);
+/* All code goes, and who runs it comes back. Lock held; the caller is outside generated code. */
+void exec_drop_code(struct exec *exec);
 
 /* tier2_module.c: a new instance of the LLVM tier for the calling thread; opens the shared object
  * at the first call. NULL with *err set when it cannot. No lock held. */

@@ -390,7 +390,8 @@ static void follow_indirect(struct former *former, uint32_t index, const struct 
     }
 }
 
-/* Does the guest's basic block go on behind the block, which is as long as it may be? */
+/* Does the guest's basic block go on behind the block, which is as long as it may be, or behind a call
+ * that is done in it? */
 static bool is_cut_short(const struct ir_block *block)
 {
     const struct ir_insn *last = ir_last(block);

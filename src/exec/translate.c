@@ -170,22 +170,6 @@ struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, stru
     return block;
 }
 
-bool translate_split_loads(struct exec_thread *thread)
-{
-    struct exec *exec = thread->exec;
-    if (thread->has_split)
-        return false;
-    tb_lock(exec->cache);
-    thread->has_split = exec->has_joined;
-    if (exec->has_joined && exec->is_joining) {
-        exec->is_joining = false;
-        tb_flush(exec->cache);
-        exec_kick_all(exec);
-    }
-    tb_unlock(exec->cache);
-    return thread->has_split;
-}
-
 /* The same for tier 1, whose walk over the block can leave out what is dead as well: pass `dead` is
  * left to it, unless somebody wants to see the block. */
 static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *arena,
@@ -199,6 +183,21 @@ static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *aren
     block->may_have_dead = true;
     verify(block, "optimisation");
     return block;
+}
+
+bool translate_split_loads(struct exec_thread *thread)
+{
+    struct exec *exec = thread->exec;
+    if (thread->has_split)
+        return false;
+    tb_lock(exec->cache);
+    thread->has_split = exec->has_joined;
+    if (exec->has_joined && exec->is_joining) {
+        exec->is_joining = false;
+        exec_drop_code(exec);
+    }
+    tb_unlock(exec->cache);
+    return thread->has_split;
 }
 
 /* Nobody asks unless counting, and the clock costs as much as 20 operations. */

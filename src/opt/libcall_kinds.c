@@ -597,18 +597,19 @@ static bool computes(struct trial *trial, uint64_t a)
  * Whatever tables there are, each of their entries is met. */
 static bool is_number(struct trial *trial)
 {
-    unsigned op = trial->kind->number_op;
+    bool is_clz = trial->kind->number_op == IR_clz, is_ctz = trial->kind->number_op == IR_ctz;
     lay_out(trial, AREA_A, 0, 0);
     lay_out(trial, AREA_B, 0, 0);
     for (unsigned i = 0; i < 8 * 256; i++) {
         unsigned shift = i / 256 * 8;
-        uint64_t random = next_random(trial) << 32 ^ next_random(trial);
-        uint64_t here = (uint64_t)(i % 256) << shift, low = (UINT64_C(1) << shift) - 1;
-        bool is_checked = i % 16 == 0;
-        if (((is_checked || op == IR_clz) && !computes(trial, here | (random & low))) ||
-            ((is_checked || op == IR_ctz) && !computes(trial, here | (random << shift << 8))) ||
-            ((is_checked || (op != IR_clz && op != IR_ctz)) && !computes(trial, random ^ here)) ||
-            (is_checked && !computes(trial, here)))
+        uint64_t here = (uint64_t)(i % 256) << shift;
+        uint64_t around = (next_random(trial) << 32 ^ next_random(trial)) & ~(UINT64_C(255) << shift);
+        uint64_t below_it = around & ((UINT64_C(1) << shift) - 1), above_it = around - below_it;
+        bool is_sample = i % 16 == 0;
+        if ((is_sample && !computes(trial, here)) ||
+            ((is_sample || is_clz) && !computes(trial, here | below_it)) ||
+            ((is_sample || is_ctz) && !computes(trial, here | above_it)) ||
+            ((is_sample || (!is_clz && !is_ctz)) && !computes(trial, here | around)))
             return false;
     }
     return true;
