@@ -250,8 +250,8 @@ static struct reg_facts stable_facts(struct forward_state *state)
 static const uint64_t float_regs = ~((UINT64_C(1) << IR_FIRST_FP_REG) - 1);
 
 /* Narrow registers worth a check: counters and such (written and truncated), what they are compared
- * with, and whatever is unboxed. Arithmetic ones: those that would have to be made canonical in every iteration. */
-static struct reg_facts choose_assumptions(struct forward_state *state)
+ * with, and whatever is unboxed, but for those of the set. Arithmetic ones: those that would have to be made canonical in every iteration. */
+static struct reg_facts choose_assumptions(struct forward_state *state, uint64_t unassumed)
 {
     const struct ir_region *region = state->region;
     struct region_facts *facts = state->facts;
@@ -263,6 +263,7 @@ static struct reg_facts choose_assumptions(struct forward_state *state)
         written |= facts->nodes[i].written;
         truncated |= truncated_regs(region->nodes[i].block);
     }
+    stable.narrow &= ~unassumed;
     struct reg_facts assumed = {.narrow = stable.narrow & truncated & (written | float_regs),
                                 .is_wide = stable.is_wide};
     assumed.arithmetic_narrow = stable.arithmetic_narrow & stable.unclean & assumed.narrow;
@@ -380,8 +381,8 @@ void region_analyse(const struct ir_region *region, const struct analysis_option
         .values = arena_alloc(arena, ret_facts->longest_block * sizeof(struct value_facts)),
     };
     struct reg_facts assumed = {.is_wide = options->is_wide};
-    if (has_loop(region, ret_facts))
-        assumed = choose_assumptions(&state);
+    if (has_loop(region, ret_facts) && options->unassumed != UINT64_MAX)
+        assumed = choose_assumptions(&state, options->unassumed);
     solve_forward(&state, &assumed);
     ret_facts->lazy = lazy_regs(region, ret_facts);
 }

@@ -54,6 +54,7 @@ struct analysis_options {
     bool has_fma;    /* of the host */
     bool is_flagless; /* tier_job */
     bool is_wide;     /* reg_facts */
+    uint64_t unassumed; /* tier_job */
 };
 
 /* Fills *ret_facts; everything lies in the arena. */

@@ -503,6 +503,9 @@ static void lower_guarded_entry(struct lowering *lower, uint32_t index)
     lower_narrow_regs(lower, facts->regs_in.narrow);
     LLVMBuildBr(lower->builder, lower->blocks[index].enter);
     lower_continue_at(lower, fallback);
+    lower->regs = (struct reg_facts){.is_wide = lower->facts->is_wide};
+    lower->dirty = 0;
+    lower_count_guard(lower, lower->region->nodes[index].block->guest_pc);
     lower->is_leaving = true;
     lower_block_body(lower, index, (struct reg_facts){.is_wide = lower->facts->is_wide}, 0);
     lower->is_leaving = false;

@@ -18,9 +18,11 @@
 struct region_near {
     struct tb *tb;       /* the region's record, for a promotion */
     int64_t heat;        /* polls left until promotion */
+    int64_t guard_heat;  /* failures of guards left until the region is given up */
     const void *leave;   /* thunk_leave */
     const void *slots[]; /* entries of the TBs that exits go to */
 };
+enum { REGION_GUARD_HEAT = 20000 }; /* a few milliseconds of failures, as long as a compile takes */
 #define REGION_NEAR_SECTION ".bss.near"
 
 /* Precise regions: one row per memory access, in a section of its own that the assembler aligns to
@@ -256,6 +258,9 @@ void lower_find_slots(struct lowering *lower);
 void lower_node_entries(struct lowering *lower);
 /* The promotion counter and the poll at the region's entry: loops may go through exits. */
 void lower_entry_poll(struct lowering *lower);
+/* Where a guard has failed, before the fallback of the entry at pc: counts it, and leaves for a
+ * region that assumes less when that has happened often. */
+void lower_count_guard(struct lowering *lower, uint64_t pc);
 /* Builds what the polls that leave share, when all have been built. */
 void lower_finish_poll_tail(struct lowering *lower);
 /* A block that leaves with VCPU_EXIT_FAULT at pc and the state as it is here. */

@@ -98,16 +98,21 @@ static LLVMValueRef entry_pc(struct lowering *lower)
     return lower_load_vcpu(lower, lower->type.i64, offsetof(struct vcpu, region_entry));
 }
 
-/* Takes `count` from the heat, which it returns. Volatile, or it would be kept in a register around
- * loops. */
-static LLVMValueRef count_heat(struct lowering *lower, uint64_t count)
+/* Takes `count` from a field of the near data, which it returns. Volatile, or it would be kept in a
+ * register around loops. */
+static LLVMValueRef count_down(struct lowering *lower, size_t offset_bytes, uint64_t count)
 {
-    LLVMValueRef place = near_field(lower, offsetof(struct region_near, heat));
+    LLVMValueRef place = near_field(lower, offset_bytes);
     LLVMValueRef heat = LLVMBuildLoad2(lower->builder, lower->type.i64, place, "");
     LLVMSetVolatile(heat, 1);
     heat = LLVMBuildSub(lower->builder, heat, lower_const64(lower, count), "");
     LLVMSetVolatile(LLVMBuildStore(lower->builder, heat, place), 1);
     return heat;
+}
+
+static LLVMValueRef count_heat(struct lowering *lower, uint64_t count)
+{
+    return count_down(lower, offsetof(struct region_near, heat), count);
 }
 
 static LLVMValueRef is_negative(struct lowering *lower, LLVMValueRef number)
@@ -129,6 +134,13 @@ static void begin_poll_tail(struct lowering *lower)
     lower->poll_tail = lower_new_block(lower, "poll_tail");
 }
 
+static void name_own_tb(struct lowering *lower)
+{
+    LLVMValueRef place = near_field(lower, offsetof(struct region_near, tb));
+    lower_store_vcpu(lower, LLVMBuildLoad2(lower->builder, lower->type.ptr, place, ""),
+                     offsetof(struct vcpu, exit_tb));
+}
+
 /* A promotion is asked for once per next_heat polls, whatever the exec loop does about it. */
 void lower_finish_poll_tail(struct lowering *lower)
 {
@@ -142,9 +154,7 @@ void lower_finish_poll_tail(struct lowering *lower)
         LLVMValueRef heat = count_heat(lower, 0), is_due = is_negative(lower, heat);
         heat = LLVMBuildSelect(builder, is_due, lower_const64(lower, (uint64_t)again), heat, "");
         LLVMBuildStore(builder, heat, near_field(lower, offsetof(struct region_near, heat)));
-        LLVMValueRef tb = LLVMBuildLoad2(builder, lower->type.ptr,
-                                         near_field(lower, offsetof(struct region_near, tb)), "");
-        lower_store_vcpu(lower, tb, offsetof(struct vcpu, exit_tb));
+        name_own_tb(lower);
         reason = LLVMBuildSelect(builder, is_due, lower_const32(lower, VCPU_EXIT_PROMOTE_PC), reason,
                                  "");
     }
@@ -192,6 +202,22 @@ void lower_entry_poll(struct lowering *lower)
         budget = LLVMBuildAnd(lower->builder, heat, budget, "");
     LLVMBuildStore(lower->builder, budget, lower->budget);
     poll(lower, heat, UINT64_MAX, entry_pc(lower), onwards);
+    lower_continue_at(lower, onwards);
+}
+
+void lower_count_guard(struct lowering *lower, uint64_t pc)
+{
+    if (lower->step_polls)
+        return;
+    LLVMValueRef heat = count_down(lower, offsetof(struct region_near, guard_heat), 1);
+    LLVMBasicBlockRef leave = lower_new_block(lower, "unguard");
+    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
+    lower_branch_unlikely(lower, is_negative(lower, heat), leave, onwards);
+    lower_continue_at(lower, leave);
+    LLVMBuildStore(lower->builder, lower_const64(lower, REGION_GUARD_HEAT),
+                   near_field(lower, offsetof(struct region_near, guard_heat)));
+    name_own_tb(lower);
+    lower_leave(lower, UINT64_MAX, lower_const64(lower, pc), VCPU_EXIT_UNGUARD);
     lower_continue_at(lower, onwards);
 }
 

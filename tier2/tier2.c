@@ -105,6 +105,7 @@ static void fill_near(const struct publication *publication, struct tb_code *cod
     struct region_near *near = (struct region_near *)(void *)publication->region_code->near;
     near->tb = job->tb;
     near->heat = publication->lower->next_heat;
+    near->guard_heat = REGION_GUARD_HEAT;
     near->leave = tb_thunk_leave;
     for (uint32_t i = 0; i < publication->lower->slot_count; i++)
         tb_link(job->cache, code, tbs[i], (uint8_t *)&near->slots[i], TB_LINK_POINTER);
@@ -325,6 +326,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         .has_fma = host_features()->has_fma,
         .is_flagless = job->is_flagless,
         .is_wide = !tier2->options.is_narrowing,
+        .unassumed = job->unassumed,
     };
     region_analyse(job->region, &analysis, &tier2->arena, &facts);
     struct lowering lower = {

@@ -381,6 +381,8 @@ enum status promote_compile(struct exec *exec, struct tier **tier, struct compil
                             struct error *err);
 /* The heat of tb has run out: requests or makes the next tier. No lock held. */
 void promote_tb(struct exec_thread *thread, struct tb *tb);
+/* The region of the root is to be made again, assuming less of the registers (VCPU_EXIT_UNGUARD). */
+void promote_unguarded(struct exec_thread *thread, struct tb *root);
 /* Compiles a region for tb at once on this thread. No lock held. */
 enum status promote_now(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
                         struct error *err);

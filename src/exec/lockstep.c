@@ -222,6 +222,7 @@ static enum lockstep_end end_of(const struct vcpu *vcpu)
     case VCPU_EXIT_INDIRECT:
     case VCPU_EXIT_PROMOTE:
     case VCPU_EXIT_PROMOTE_PC:
+    case VCPU_EXIT_UNGUARD:
         break;
     }
     return LOCKSTEP_JUMP;

@@ -153,6 +153,9 @@ enum os_action loop_after_exit(struct exec_thread *thread, struct turn *turn)
     case VCPU_EXIT_PROMOTE_PC:
         promote_tb(thread, vcpu->exit_tb);
         return OS_CONTINUE;
+    case VCPU_EXIT_UNGUARD:
+        promote_unguarded(thread, vcpu->exit_tb);
+        return OS_CONTINUE;
     case VCPU_EXIT_TRAP:
         return handle_trap(thread);
     case VCPU_EXIT_FAULT:

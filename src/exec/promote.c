@@ -175,6 +175,7 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .step_polls = exec->lockstep ? lockstep_polls(exec->lockstep) : 0,
         .is_precise = exec->options.is_precise,
         .is_flagless = exec->options.is_flagless,
+        .unassumed = tb_profile_of(tb)->unassumed,
         .generation = exec->cache->generation,
         .trial = exec->region_trial ? exec->region_trial->pipeline : NULL,
         .dump = dump_for(exec, tb->pc, tb->guest_size_bytes ? tb->guest_size_bytes : 1),
@@ -445,6 +446,16 @@ static struct compile_job *job_wanted(struct exec_thread *thread, struct tb *tb,
     return job;
 }
 
+/* Compiles the job, if there is one, now or in its turn. */
+static void job_put(struct exec *exec, struct compile_job *job)
+{
+    struct error err;
+    if (job && exec->config.jit_threads == 0)
+        promote_compile(exec, &exec->tier2, job, &err);
+    else if (job)
+        compile_queue_put(exec, job);
+}
+
 static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb_tier level)
 {
     struct exec *exec = thread->exec;
@@ -453,11 +464,46 @@ static void promote_to_region(struct exec_thread *thread, struct tb *tb, enum tb
     if (job)
         exec->stats[level].promotions++;
     tb_unlock(exec->cache);
-    struct error err;
-    if (job && exec->config.jit_threads == 0)
-        promote_compile(exec, &exec->tier2, job, &err);
-    else if (job)
-        compile_queue_put(exec, job);
+    job_put(exec, job);
+}
+
+/* ---- regions that assume what does not hold ---- */
+
+/* Registers that hold neither a sign-extended word nor a boxed single now. */
+static uint64_t wide_regs(const struct vcpu *vcpu)
+{
+    uint64_t wide = 0;
+    for (unsigned reg = 0; reg < IR_GUEST_REGS; reg++) {
+        uint64_t value = vcpu->reg[reg];
+        bool is_narrow = reg < IR_FIRST_FP_REG ? (uint64_t)(int64_t)(int32_t)value == value
+                                               : value >> 32 == UINT32_MAX;
+        wide |= (uint64_t)!is_narrow << reg;
+    }
+    return wide;
+}
+
+/* Of the registers that are wide now nothing is assumed any more; when that is nothing new, of none.
+ * Lock held. */
+static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *root)
+{
+    struct exec *exec = thread->exec;
+    enum tb_tier level = (enum tb_tier)root->tier;
+    if (level < TB_TIER_2 || root->requested_tier != TB_TIER_NONE || level >= root->failed_tier ||
+        exec->is_tier2_broken || (exec->config.jit_threads > 0 && !may_put(exec)))
+        return NULL;
+    struct tb_profile *profile = tb_profile(exec->cache, root);
+    uint64_t wide = wide_regs(&thread->vcpu);
+    profile->unassumed |= wide & ~profile->unassumed ? wide : UINT64_MAX;
+    return job_new(exec, root, level, has_profile(exec));
+}
+
+void promote_unguarded(struct exec_thread *thread, struct tb *root)
+{
+    struct exec *exec = thread->exec;
+    tb_lock(exec->cache);
+    struct compile_job *job = job_unguarded(thread, root);
+    tb_unlock(exec->cache);
+    job_put(exec, job);
 }
 
 /* The bit shares its word with others that compile threads write. */

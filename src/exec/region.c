@@ -7,14 +7,15 @@
  * call's return address; its calls queue up behind the others. Then come callees that are larger. A
  * call through a pointer that went to few functions is one call for each of them.
  * A branch that skips a short piece of arithmetic, and is hard to predict, becomes no branch: the
- * piece is a node of its own that ends where the branch goes, and tier 2 selects between both.
+ * piece is a node of its own, one for each such branch, that ends where the branch goes, and tier 2
+ * selects between both.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
  * region, so that a loop with such a call is one region and not one for each call. When code keeps
  * coming back to some block of a region by another way (a call that was followed and left it), the
  * root remembers that block, and the region is made again with more entries.
  * With a profile (the heat that tier 1 counted) blocks that ran rarely are left out: the exits to
  * them leave the region. Invariant: nodes[0] is the entry, or the dispatch to the
- * entries; every (pc, context) appears once. */
+ * entries; every (pc, context) appears once, but for pieces. */
 #include "src/exec/internal.h"
 
 #include "src/base/bits.h"
@@ -36,7 +37,7 @@ enum {
     TIER3_GROWTH = 2,        /* times as many instructions in its regions */
     LONG_BLOCK_GROWTH = 8,   /* the same of regions in which a basic block of the guest goes on */
     MAX_PIECE_INSNS = 3,     /* of code that a branch skips, to be selected instead */
-    LOPSIDED = 8,            /* times as often one way as the other: the branch is left to the host */
+    LOPSIDED = 32,           /* times as often one way as the other: the branch is left to the host */
     MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
 };
 
@@ -127,7 +128,8 @@ static int32_t find_node(const struct former *former, uint64_t pc, uint32_t cont
 {
     for (uint32_t i = 0; i < former->region->length; i++) {
         const struct region_node *node = &former->region->nodes[i];
-        if (i >= former->first && node->block->guest_pc == pc && node->context == context)
+        if (i >= former->first && !node->is_piece && node->block->guest_pc == pc &&
+            node->context == context)
             return (int32_t)i;
     }
     return REGION_NO_NODE;
@@ -404,6 +406,8 @@ static bool is_cut_short(const struct ir_block *block)
 static void follow_direct(struct former *former, struct region_node *node, uint64_t pc)
 {
     uint64_t max_insns = former->max_insns;
+    if (node->skipped && former->region->nodes[node->skipped].block->guest_pc == pc)
+        return; /* the edge is there */
     if (is_cut_short(node->block))
         max_insns *= LONG_BLOCK_GROWTH;
     add_edge(node, pc, reach_within(former, pc, node->context, max_insns), false);
@@ -530,13 +534,14 @@ static void reach_piece(struct former *former, struct region_node *node)
     if (!skip || !may_select(former->exec) || !has_room(former))
         return;
     uint64_t pc = skip[1].imm;
-    if (find_node(former, pc, node->context) != REGION_NO_NODE ||
-        !is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
+    if (!is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
         return;
     const struct ir_block *block = piece_at(former, pc, skip->imm);
     if (!block || !is_unpredictable(former, pc, skip->imm))
         return;
     node->skipped = (uint32_t)append(former, block, node->context);
+    former->region->nodes[node->skipped].is_piece = true;
+    add_edge(node, pc, (int32_t)node->skipped, false);
 }
 
 static void follow_node(struct former *former, uint32_t index)

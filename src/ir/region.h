@@ -23,6 +23,7 @@ struct region_node {
     uint32_t edge_count;
     uint32_t skipped;        /* node of the fall-through, when that is a short piece of arithmetic which
                                 the exit_if before skips: both go on at the same node; else 0 */
+    bool is_piece;           /* such a piece: a copy for the node before it alone */
     uint32_t context;        /* 0 in the entry's own function, else one number per followed call */
     uint64_t live_out_regs;  /* reserved for liveness: all ones when unknown */
 };

@@ -38,6 +38,8 @@ enum vcpu_exit {
     VCPU_EXIT_TRAP,     /* vcpu->exit_trap at vcpu->pc */
     VCPU_EXIT_FAULT,    /* a load or store at vcpu->pc faulted; details in the exec's record */
     VCPU_EXIT_PROMOTE_PC, /* the heat of exit_tb has run out; continue at vcpu->pc */
+    VCPU_EXIT_UNGUARD,    /* what the region of exit_tb assumes of registers has often not held where it
+                             is entered, nor does it now; continue at vcpu->pc */
 };
 _Static_assert(VCPU_EXIT_TB == VCPU_EXIT_TB_VALUE &&
                    VCPU_EXIT_INDIRECT == VCPU_EXIT_INDIRECT_VALUE,

@@ -102,6 +102,7 @@ struct tb_profile {
     uint32_t doublings;                 /* of the samples needed for it to be counted */
     bool is_plain;                      /* the region it asked for promises little (budget.c) */
     bool is_switching;                  /* the region with this root jumps through tables */
+    uint64_t unassumed;                 /* tier_job, of regions with this root */
     uint32_t extensions;                /* times that entries were added */
     uint32_t entry_count;
     uint64_t entry[TB_MAX_ENTRIES]; /* where regions with this root are entered besides: code went

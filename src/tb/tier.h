@@ -67,6 +67,8 @@ struct tier_job {
     bool is_precise;                /* tier 2: guest state is exact at a fault */
     bool is_flagless;               /* tier 2: keep no floating-point flags; blocks that use them are
                                        left to other code (ir_uses_flags) */
+    uint64_t unassumed;             /* tier 2: registers of which nothing may be assumed where the region
+                                       is entered; UINT64_MAX: nothing at all is assumed */
     uint64_t generation;            /* of the cache when the region was formed: when code of
                                        the region is dropped before it is linked, it is not installed */
     uint32_t step_polls;            /* tier 2, lockstep: the region leaves after so many back edges

@@ -110,6 +110,7 @@ static uint64_t pc_after_exit(void)
     case VCPU_EXIT_TRAP:
     case VCPU_EXIT_FAULT:
     case VCPU_EXIT_PROMOTE_PC:
+    case VCPU_EXIT_UNGUARD:
         return vcpu->pc;
     }
     return 0;
