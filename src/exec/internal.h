@@ -110,6 +110,8 @@ enum { COUNTED_GROUPS = 4, COUNTED_GROUP_TBS = 256 };
 struct counted_group {
     struct tb *tbs[COUNTED_GROUP_TBS];
     uint32_t count;   /* 0: not in use */
+    struct tb *root;  /* for whose region they are counted */
+    bool is_over;     /* the root has been told to ask for it */
     uint64_t flushes; /* of the cache when it was made: the records are gone when that has changed */
     uint64_t end_ns;
 };
@@ -312,6 +314,8 @@ bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 /* region.c: executions of the TB as far as tier 1 counts them, UINT32_MAX when they are too many or
  * were counted before. Lock held. */
 uint32_t region_executions(const struct exec *exec, const struct tb *tb);
+/* What they are compared with: executions after which the root asked for a region. Lock held. */
+uint32_t region_basis(const struct exec *exec, const struct tb *root);
 /* The same: the region of this level whose entry is tb, of about max_insns guest instructions, in
  * `arena`. Cache lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
@@ -355,7 +359,7 @@ bool sampler_is_unknown(const struct exec *exec, const struct tb *tb);
 void sampler_meet(struct exec *exec, struct tb *tb);
 /* Begins to count the blocks that were met in forming the latest region, whose root it was; false: there
  * were none. Lock held. */
-bool sampler_counts_met(struct exec_thread *thread, const struct tb *root);
+bool sampler_counts_met(struct exec_thread *thread, struct tb *root);
 /* vcpu->is_sampled is set, and tb is next to run: notes where the guest is. No lock held. */
 void sampler_note(struct exec_thread *thread, struct tb *tb);
 

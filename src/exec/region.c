@@ -102,6 +102,12 @@ uint32_t region_executions(const struct exec *exec, const struct tb *tb)
     return executions_in_tier1(exec, tb);
 }
 
+uint32_t region_basis(const struct exec *exec, const struct tb *root)
+{
+    uint32_t asking = tb_profile_of(root)->asking_executions;
+    return asking ? asking : exec->config.threshold[TB_TIER_2];
+}
+
 /* Would code at pc run often enough, measured by the entry's own count, to pay for its compile? */
 static bool is_worth_following(const struct former *former, uint64_t pc)
 {
@@ -620,7 +626,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->arena = arena;
     former->region = region;
     former->is_profiled = is_profiled;
-    former->min_executions = exec->config.threshold[TB_TIER_2] / fraction;
+    former->min_executions = region_basis(exec, tb) / fraction;
     former->is_following_unknown = level == TB_TIER_2;
     exec->sampler.met_count = 0;
     former->max_insns = max_insns;

@@ -7,12 +7,12 @@
 
 /* Guest instructions. Precise regions keep all registers as they are at every access: a plain one pays
  * only as a loop that runs on. */
-enum { LEAST_RUN = 200, LEAST_PRECISE_RUN = 1000 };
+enum { LEAST_RUN = 200, LEAST_RICH_RUN = 40, LEAST_PRECISE_RUN = 1000 };
 
 static uint64_t executions_at(const struct exec *exec, const struct ir_region *region, uint64_t pc)
 {
     const struct tb *tb = tb_find(exec->cache, pc, region->mode);
-    uint32_t most = exec->config.threshold[TB_TIER_2];
+    uint32_t most = region_basis(exec, tb_find(exec->cache, region->guest_pc, region->mode));
     uint32_t count = !tb                           ? 0
                      : sampler_is_unknown(exec, tb) ? most
                                                     : region_executions(exec, tb);
@@ -83,6 +83,7 @@ uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
 
 bool run_length_is_enough(const struct exec *exec, const struct ir_region *region, uint64_t insns)
 {
-    bool is_dear = exec->options.is_precise && budget_is_plain(region);
-    return insns >= (is_dear ? LEAST_PRECISE_RUN : LEAST_RUN);
+    if (!budget_is_plain(region))
+        return insns >= LEAST_RICH_RUN;
+    return insns >= (exec->options.is_precise ? LEAST_PRECISE_RUN : LEAST_RUN);
 }

@@ -33,7 +33,10 @@ enum {
     HOT_SHARE = 16,         /* one part in so many of all samples */
     ENOUGH_SAMPLES = 64,    /* of one block, whatever its share */
     MAX_DOUBLINGS = 6,
+    MAX_FUNCTION_BYTES = 8192,
     GROUP_NS = 60 * 1000 * 1000, /* for which blocks are counted */
+    ASKING_NS = 20 * 1000 * 1000, /* and then until the root has asked for its region */
+    LEAST_ASKING = 1000,         /* executions of a root that is to ask before the threshold */
 };
 
 void sampler_init(struct exec *exec)
@@ -152,11 +155,31 @@ static void end_group(struct exec_thread *thread, struct counted_group *group)
     group->count = 0;
 }
 
+/* Has the root stayed hot without getting to the threshold, since each of its executions takes long?
+ * Then it asks for its region when it runs next, and the counts are compared with its own. */
+static bool asks_now(struct exec_thread *thread, struct counted_group *group)
+{
+    struct exec *exec = thread->exec;
+    struct tb *root = group->root;
+    if (group->is_over || group->flushes != exec->cache->stats.flushes || root->tier != TB_TIER_1 ||
+        !root->is_counted || root->is_watched || root->requested_tier != TB_TIER_NONE ||
+        tb_profile_of(root)->samples < HOT_SAMPLES)
+        return false;
+    uint32_t executions = region_executions(exec, root);
+    if (executions < LEAST_ASKING || executions >= exec->config.threshold[TB_TIER_2])
+        return false;
+    tb_profile(exec->cache, root)->asking_executions = executions;
+    atomic_store_explicit(&root->heat, 0, memory_order_relaxed);
+    group->is_over = true;
+    group->end_ns += ASKING_NS;
+    return true;
+}
+
 static void end_old_groups(struct exec_thread *thread, uint64_t now_ns)
 {
     struct counted_group *groups = thread->exec->sampler.groups;
     for (uint32_t i = 0; i < COUNTED_GROUPS; i++)
-        if (groups[i].end_ns <= now_ns)
+        if (groups[i].count > 0 && groups[i].end_ns <= now_ns && !asks_now(thread, &groups[i]))
             end_group(thread, &groups[i]);
 }
 
@@ -185,12 +208,14 @@ void sampler_meet(struct exec *exec, struct tb *tb)
         sampler->met[sampler->met_count++] = tb;
 }
 
-bool sampler_counts_met(struct exec_thread *thread, const struct tb *root)
+bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
 {
     struct sampler *sampler = &thread->exec->sampler;
     if (!sampler->met_count)
         return false;
     struct counted_group *group = new_group(thread);
+    group->root = root;
+    group->is_over = false;
     group->flushes = thread->exec->cache->stats.flushes;
     group->end_ns = exec_time_ns() + ((uint64_t)GROUP_NS << tb_profile_of(root)->doublings);
     for (uint32_t i = 0; i < sampler->met_count; i++) {
@@ -260,8 +285,24 @@ static bool is_refused(const struct tb *tb)
     return tb->tier == TB_TIER_1 && tb->failed_tier <= TB_TIER_2;
 }
 
+/* The function that the block is part of, by all that is known: what begins next before it and is
+ * called; or NULL. */
+static struct tb *function_around(struct exec *exec, struct tb *tb)
+{
+    struct tb_profile *profile = tb_profile(exec->cache, tb);
+    for (uint64_t back = 0; !profile->has_looked_for_function && back < MAX_FUNCTION_BYTES; back += 2) {
+        struct tb *other = tb_find(exec->cache, tb->pc - back, tb->mode);
+        if (other && other->is_callee) {
+            profile->function = other;
+            break;
+        }
+    }
+    profile->has_looked_for_function = true;
+    return profile->function;
+}
+
 /* Time that ended with a return was spent in the function, else where the guest is; but when that was
- * no good as a region, it is for its caller to be one. */
+ * no good as a region, it is for the function around it to be one, or for its caller. */
 static struct tb *sampled_tb(struct exec_thread *thread, struct tb *tb)
 {
     struct exec *exec = thread->exec;
@@ -269,8 +310,13 @@ static struct tb *sampled_tb(struct exec_thread *thread, struct tb *tb)
     struct tb *function = is_indirect ? function_called_before(thread, tb->pc, tb->mode) : NULL;
     if (function && !is_refused(function))
         return function;
+    if (!is_refused(tb))
+        return tb;
+    function = function_around(exec, tb);
+    if (function && !is_refused(function))
+        return function;
     uint64_t return_pc = thread->vcpu.reg[exec->config.isa->return_reg];
-    struct tb *caller = is_refused(tb) ? tb_find(exec->cache, return_pc, tb->mode) : NULL;
+    struct tb *caller = tb_find(exec->cache, return_pc, tb->mode);
     return caller ? caller : tb;
 }
 
@@ -293,9 +339,10 @@ void sampler_note(struct exec_thread *thread, struct tb *tb)
     struct tb *hot = sampled_tb(thread, tb);
     if (hot->tier == TB_TIER_1 && hot->requested_tier != TB_TIER_NONE) {
         compile_queue_reheat(&exec->queue, hot);
-    } else if (hot->tier == TB_TIER_1 && !hot->is_counted && hot->failed_tier > TB_TIER_2) {
+    } else if (hot->tier == TB_TIER_1 && hot->failed_tier > TB_TIER_2) {
         struct tb_profile *profile = tb_profile(exec->cache, hot);
-        if (is_hot(exec, ++profile->samples >> profile->doublings) && budget_allows(exec, hot))
+        if (is_hot(exec, ++profile->samples >> profile->doublings) && !hot->is_counted &&
+            budget_allows(exec, hot))
             count_around(thread, hot);
     }
     end_old_groups(thread, now_ns);

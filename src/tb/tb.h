@@ -98,7 +98,11 @@ struct tb_profile {
     uint32_t deferrals;                 /* promotions put off because a better root should come */
     uint32_t waits;                     /* promotions put off because of observations under way */
     uint32_t observations;              /* by the loop, of destinations old and new */
-    uint32_t samples;                   /* taken here since the block was last counted */
+    uint32_t samples;                   /* taken here since the block began to be counted */
+    uint32_t asking_executions;         /* the block asked for a region after so few, for it had many
+                                           samples; 0: at the threshold */
+    struct tb *function;                /* the callee that begins next before it, once looked for; NULL */
+    bool has_looked_for_function;
     uint32_t doublings;                 /* of the samples needed for it to be counted */
     bool is_plain;                      /* the region it asked for promises little (budget.c) */
     bool is_switching;                  /* the region with this root jumps through tables */
