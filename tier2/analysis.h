@@ -27,8 +27,8 @@ struct node_facts {
                               until it is left, or REGION_NO_NODE: see edge_keeps */
     struct reg_facts regs_in; /* at the node's start; at an entry of the region it is checked that
                                  these hold (the guard) */
-    uint32_t back_edges;   /* bit i: edges[i] closes a cycle */
-    uint32_t inner_edges;  /* those of back_edges that close the innermost loop of their header */
+    uint64_t back_edges;   /* bit i: edges[i] closes a cycle */
+    uint64_t inner_edges;  /* those of back_edges that close the innermost loop of their header */
     bool is_reachable;
     bool is_entry;         /* the region is entered here */
     bool is_header;        /* some back edge comes here: a poll is due on it */

@@ -47,7 +47,7 @@ static uint32_t search_step(struct search *search, uint32_t length)
     if (to == REGION_NO_NODE)
         return length;
     if (search->visit[to] == ON_PATH) {
-        search->nodes[index].back_edges |= 1u << edge;
+        search->nodes[index].back_edges |= UINT64_C(1) << edge;
         search->nodes[to].is_header = true;
         return length;
     }
@@ -251,7 +251,7 @@ static void examine_header(struct search *search, int32_t header)
     for (uint32_t i = 0; i < search->length; i++)
         for (uint32_t j = 0; j < search->region->nodes[i].edge_count; j++)
             if (search->is_member[i] && is_back_edge_to(search, i, j, header))
-                search->nodes[i].inner_edges |= 1u << j;
+                search->nodes[i].inner_edges |= UINT64_C(1) << j;
     uint32_t length_insns = innermost_length(search, header);
     search->nodes[header].is_single = is_single && length_insns <= SINGLE_LOOP_MAX_INSNS &&
                                       is_quick_block(search->region->nodes[header].block);

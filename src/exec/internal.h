@@ -123,6 +123,7 @@ struct sampler {
     pthread_cond_t wake;
     bool is_stopping;           /* under lock */
     uint64_t samples;           /* noted; under the cache's lock */
+    uint32_t recent, halvings;  /* samples of late, halved now and then; how often; the same */
     uint64_t counted;           /* times that a block was made with counts; the same */
     _Atomic uint64_t raised_ns; /* written by its thread: when harts were last asked */
     struct counted_group groups[COUNTED_GROUPS]; /* under the cache's lock */

@@ -6,7 +6,7 @@
 
 #include "src/base/check.h"
 
-enum { OBSERVATIONS = 64 }; /* of an indirect exit that is looked at */
+enum { OBSERVATIONS = 256 }; /* of an indirect exit that is looked at */
 
 static enum os_action report_fault(struct exec_thread *thread, enum guest_fault_kind kind)
 {

@@ -16,6 +16,7 @@ enum {
     MAX_DEFERRALS = 4,
     MAX_EXTENSIONS = 3, /* of one region by further entries */
     MAX_WAITS = 4,          /* of a block for observations */
+    MAX_ROUNDS = 8,         /* of observations of one exit: programs have phases */
     OBSERVING_PART = 8,     /* of the threshold: executions before the region is formed once more */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
 };
@@ -182,6 +183,8 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
         .ret_result = &job->result,
     };
     dump_region(exec, region);
+    if (level == TB_TIER_2 && is_profiled)
+        job->run_length = run_length_of(exec, region); /* what is covered is not counted any more */
     cover(exec, job);
     return job;
 }
@@ -363,9 +366,17 @@ static bool begin_observing(struct exec_thread *thread, const struct ir_region *
         if (!tb || tb->tier != TB_TIER_1)
             continue;
         are_any |= tb->is_observing;
-        if (tb->has_been_observed)
+        struct tb_profile *profile = tb_profile(exec->cache, tb);
+        uint64_t promotions = exec->stats[TB_TIER_2].promotions;
+        bool is_known = tb->has_been_observed && (profile->observed_rounds == MAX_ROUNDS ||
+                                                  profile->observed_promotions == promotions);
+        if (is_known || tb->is_observing)
             continue;
         tb->has_been_observed = tb->is_observing = true;
+        profile->observed_rounds++;
+        profile->observed_promotions = promotions;
+        profile->observations = 0;
+        memset(profile->observed_times, 0, sizeof profile->observed_times);
         are_any |= translate_to_tier1(thread, tb, &err) == STATUS_OK;
     }
     return are_any;
@@ -410,7 +421,6 @@ static bool is_soon_left(struct exec *exec, struct compile_job *job)
 {
     if (job->tier_job.level != TB_TIER_2 || !has_profile(exec))
         return false;
-    job->run_length = run_length_of(exec, job->tier_job.region);
     return exec_has(exec, FEATURE_run_length) &&
            !run_length_is_enough(exec, job->tier_job.region, job->run_length);
 }
@@ -482,7 +492,7 @@ static uint64_t wide_regs(const struct vcpu *vcpu)
     return wide;
 }
 
-/* Of the registers that are wide now nothing is assumed any more; when that is nothing new, of none.
+/* Of the registers that are wide now nothing is assumed any more; the second time nothing of any.
  * Lock held. */
 static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *root)
 {
@@ -493,15 +503,40 @@ static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *
         return NULL;
     struct tb_profile *profile = tb_profile(exec->cache, root);
     uint64_t wide = wide_regs(&thread->vcpu);
-    profile->unassumed |= wide & ~profile->unassumed ? wide : UINT64_MAX;
+    profile->unassumed = profile->unassumed ? UINT64_MAX : wide;
     return job_new(exec, root, level, has_profile(exec));
 }
 
+static void demote_entry(struct exec *exec, uint64_t pc, uint32_t mode)
+{
+    struct tb *tb = tb_find(exec->cache, pc, mode);
+    if (!tb || tb->tier < TB_TIER_2)
+        return;
+    tb_drop(exec->cache, tb);
+    tb->failed_tier = TB_TIER_2;
+}
+
+/* Back to tier 1, for good. Lock held. */
+static void demote(struct exec *exec, const struct tb *root)
+{
+    const struct tb_profile *profile = tb_profile_of(root);
+    for (uint32_t i = 0; i < profile->entry_count; i++)
+        demote_entry(exec, profile->entry[i], root->mode);
+    demote_entry(exec, root->pc, root->mode);
+}
+
+/* The counts may be better by now than when the region was first formed. */
 void promote_unguarded(struct exec_thread *thread, struct tb *root)
 {
     struct exec *exec = thread->exec;
     tb_lock(exec->cache);
     struct compile_job *job = job_unguarded(thread, root);
+    if (job && is_soon_left(exec, job)) {
+        dump_promotion(exec, job, "refused", 0);
+        forget_job(exec, job);
+        demote(exec, root);
+        job = NULL;
+    }
     tb_unlock(exec->cache);
     job_put(exec, job);
 }

@@ -38,6 +38,7 @@ enum {
     LONG_BLOCK_GROWTH = 8,   /* the same of regions in which a basic block of the guest goes on */
     MAX_PIECE_INSNS = 3,     /* of code that a branch skips, to be selected instead */
     LOPSIDED = 32,           /* times as often one way as the other: the branch is left to the host */
+    LEAST_OBSERVATIONS = 64, /* of an exit that is known by them */
     MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
 };
 
@@ -300,14 +301,35 @@ static const struct tb_profile *used_profile(const struct former *former,
     return former->is_profiled && tb ? tb_profile_of(tb) : NULL;
 }
 
-/* A jump through a table: every destination that was seen. */
+/* The destination that was seen most often but for those of the set, which it joins, or -1. Those
+ * that were not seen when the exit was last looked at are left out. */
+static int32_t next_observed(const struct tb_profile *profile, bool is_looked_at, uint64_t *set)
+{
+    int32_t most = -1;
+    for (uint32_t i = 0; i < profile->observed_count; i++) {
+        uint32_t times = profile->observed_times[i];
+        if (*set >> i & 1 || (is_looked_at && times == 0))
+            continue;
+        if (most < 0 || times > profile->observed_times[most])
+            most = (int32_t)i;
+    }
+    if (most >= 0)
+        *set |= UINT64_C(1) << most;
+    return most;
+}
+
+/* A jump through a table: the destinations that were seen. */
 static void follow_jump(struct former *former, struct region_node *node)
 {
     const struct tb_profile *profile = used_profile(former, node->block);
-    for (uint32_t i = 0; profile && i < profile->observed_count; i++) {
-        uint64_t pc = profile->observed[i];
-        add_edge(node, pc, reach(former, pc, node->context), true);
-    }
+    if (!profile)
+        return;
+    const struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, node->block->mode);
+    bool is_looked_at = tb->has_been_observed && profile->observations >= LEAST_OBSERVATIONS;
+    uint64_t set = 0;
+    for (int32_t i; (i = next_observed(profile, is_looked_at, &set)) >= 0;)
+        add_edge(node, profile->observed[i], reach(former, profile->observed[i], node->context),
+                 true);
 }
 
 static bool is_entry(const struct former *former, int32_t node)

@@ -39,14 +39,45 @@ static bool has_edge(const struct region_node *node, const struct ir_insn *exit)
     return false;
 }
 
+static bool has_guess(const struct region_node *node, uint64_t pc)
+{
+    for (uint32_t i = 0; i < node->edge_count; i++)
+        if (node->edges[i].is_guess && node->edges[i].pc == pc)
+            return true;
+    return false;
+}
+
+/* The same of an exit through a register: in which share of the times that it was observed did it go
+ * to where the region has no edge for? */
+static uint64_t indirect_leaves(const struct exec *exec, const struct ir_region *region,
+                                const struct region_node *node, const struct ir_insn *exit,
+                                uint64_t reached)
+{
+    const struct tb *tb = tb_find(exec->cache, node->block->guest_pc, region->mode);
+    const struct tb_profile *profile = tb ? tb_profile_of(tb) : NULL;
+    if (!has_edge(node, exit))
+        return reached;
+    if (exit->c == IR_BRANCH_RETURN || !profile || !tb->has_been_observed || !profile->observations)
+        return 0;
+    uint64_t followed = 0;
+    for (uint32_t i = 0; i < profile->observed_count; i++)
+        if (has_guess(node, profile->observed[i]))
+            followed += profile->observed_times[i];
+    return followed < profile->observations
+               ? reached * (profile->observations - followed) / profile->observations
+               : 0;
+}
+
 /* How often the exit, reached so many times, leads out of the region. */
 static uint64_t exit_leaves(const struct exec *exec, const struct ir_region *region,
                             const struct region_node *node, const struct ir_insn *exit,
                             uint64_t reached)
 {
+    if (exit->op == IR_exit_indirect)
+        return indirect_leaves(exec, region, node, exit, reached);
     if (exit->op == IR_exit_trap_if || has_edge(node, exit))
         return 0;
-    if (exit->op == IR_exit_indirect || exit->op == IR_exit_trap)
+    if (exit->op == IR_exit_trap)
         return reached;
     uint64_t there = executions_at(exec, region, exit->imm);
     return reached < there ? reached : there;

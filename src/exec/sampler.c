@@ -30,7 +30,8 @@ enum {
     ONE_CPU_SLACK_NS = 4 * 1000 * 1000, /* to the next interrupt that comes anyway */
     STALE_NS = 100 * 1000,  /* a sample is noted so late when the guest was elsewhere */
     HOT_SAMPLES = 4,
-    HOT_SHARE = 16,         /* one part in so many of all samples */
+    HOT_SHARE = 16,         /* one part in so many of all recent samples */
+    RECENT_SAMPLES = 256,   /* after so many what was counted is halved */
     ENOUGH_SAMPLES = 64,    /* of one block, whatever its share */
     MAX_DOUBLINGS = 6,
     MAX_FUNCTION_BYTES = 8192,
@@ -244,7 +245,7 @@ static void count_around(struct exec_thread *thread, struct tb *tb)
     sampler_meet(exec, tb);
     sampler_counts_met(thread, tb);
     profile->doublings += profile->doublings < MAX_DOUBLINGS;
-    profile->samples = 0;
+    profile->samples = profile->recent_samples = 0;
 }
 
 bool sampler_takes(struct exec_thread *thread, struct tb *tb)
@@ -320,11 +321,31 @@ static struct tb *sampled_tb(struct exec_thread *thread, struct tb *tb)
     return caller ? caller : tb;
 }
 
-/* Of so many samples, is the block worth a look? */
-static bool is_hot(const struct exec *exec, uint32_t samples)
+/* Counts one recent sample of all, whosever it is. */
+static void count_recent(struct sampler *sampler)
 {
+    if (++sampler->recent < 2 * RECENT_SAMPLES)
+        return;
+    sampler->recent /= 2;
+    sampler->halvings++;
+}
+
+/* Counts one of the block. */
+static void count_sample(struct exec *exec, struct tb_profile *profile)
+{
+    uint32_t halvings = exec->sampler.halvings - profile->halvings;
+    profile->halvings = exec->sampler.halvings;
+    profile->recent_samples = (halvings < 32 ? profile->recent_samples >> halvings : 0) + 1;
+    profile->samples++;
+}
+
+/* Is the block worth a look, by its share of the recent samples or by having had many in all? */
+static bool is_hot(const struct exec *exec, const struct tb_profile *profile)
+{
+    uint32_t samples = profile->samples >> profile->doublings;
+    uint32_t recent = profile->recent_samples >> profile->doublings;
     return samples >= ENOUGH_SAMPLES ||
-           (samples >= HOT_SAMPLES && samples * HOT_SHARE >= exec->sampler.samples);
+           (recent >= HOT_SAMPLES && recent * HOT_SHARE >= exec->sampler.recent);
 }
 
 void sampler_note(struct exec_thread *thread, struct tb *tb)
@@ -336,13 +357,14 @@ void sampler_note(struct exec_thread *thread, struct tb *tb)
         return;
     tb_lock(exec->cache);
     exec->sampler.samples++;
+    count_recent(&exec->sampler);
     struct tb *hot = sampled_tb(thread, tb);
     if (hot->tier == TB_TIER_1 && hot->requested_tier != TB_TIER_NONE) {
         compile_queue_reheat(&exec->queue, hot);
     } else if (hot->tier == TB_TIER_1 && hot->failed_tier > TB_TIER_2) {
         struct tb_profile *profile = tb_profile(exec->cache, hot);
-        if (is_hot(exec, ++profile->samples >> profile->doublings) && !hot->is_counted &&
-            budget_allows(exec, hot))
+        count_sample(exec, profile);
+        if (is_hot(exec, profile) && !hot->is_counted && budget_allows(exec, hot))
             count_around(thread, hot);
     }
     end_old_groups(thread, now_ns);

@@ -7,7 +7,7 @@
 
 #include "src/ir/ir.h"
 
-enum { REGION_NO_NODE = -1, REGION_MAX_EDGES = 14 };
+enum { REGION_NO_NODE = -1, REGION_MAX_EDGES = 52 };
 
 /* The node that takes over when an exit of this node continues at pc. For exit_direct and exit_if
  * pc is the exit's own; for exit_indirect it is a guess that is to be compared with the value. */

@@ -187,10 +187,14 @@ void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc)
     struct tb_profile *profile = tb_profile(cache, from);
     profile->observations++;
     for (uint32_t i = 0; i < profile->observed_count; i++)
-        if (profile->observed[i] == pc)
+        if (profile->observed[i] == pc) {
+            profile->observed_times[i] += profile->observed_times[i] < UINT16_MAX;
             return;
-    if (profile->observed_count < TB_MAX_OBSERVED)
-        profile->observed[profile->observed_count++] = pc;
+        }
+    if (profile->observed_count == TB_MAX_OBSERVED)
+        return;
+    profile->observed[profile->observed_count] = pc;
+    profile->observed_times[profile->observed_count++] = 1;
 }
 
 /* ---- links ---- */

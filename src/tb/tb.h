@@ -87,18 +87,22 @@ struct tb_code {
 _Static_assert(offsetof(struct tb_code, fault_pc) == 64, "tier 1's is one cache line");
 
 /* What was seen of a TB that helps to form regions. Read and written under the lock. */
-enum { TB_MAX_OBSERVED = 12, TB_MAX_ENTRIES = 8 };
+enum { TB_MAX_OBSERVED = 48, TB_MAX_ENTRIES = 8 };
 struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */
     bool is_in_region;      /* some region has this block, maybe as part of a followed call */
     bool is_predictable;    /* as code that a branch skips: nearly always or nearly never */
     uint32_t observed_count;
-    uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit */
+    uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit, */
+    uint16_t observed_times[TB_MAX_OBSERVED]; /* each so often */
     uint32_t deferrals;                 /* promotions put off because a better root should come */
     uint32_t waits;                     /* promotions put off because of observations under way */
     uint32_t observations;              /* by the loop, of destinations old and new */
+    uint32_t observed_rounds;           /* times that it was made to be observed, */
+    uint64_t observed_promotions;       /* the latest when so many regions had been asked for */
     uint32_t samples;                   /* taken here since the block began to be counted */
+    uint32_t recent_samples, halvings;  /* those of late, and how often they have been halved */
     uint32_t asking_executions;         /* the block asked for a region after so few, for it had many
                                            samples; 0: at the threshold */
     struct tb *function;                /* the callee that begins next before it, once looked for; NULL */
