@@ -134,6 +134,7 @@ struct t1 {
     struct fault_point *faults; /* in the cache's arena, where they stay */
     uint32_t exits_planned, cold_count, exit_count, fault_count;
     struct draft_map *draft_map;      /* draft_map.c; or NULL */
+    ir_ref muted_from, muted_until;   /* flt and fle between raise no flags (emit_sys.c) */
 
     /* registers (alloc.c) */
     ir_ref gpr_owner[16], xmm_owner[16]; /* dead or IR_NONE: free */
@@ -343,6 +344,9 @@ void t1_need(struct t1 *t, uint32_t length);
 bool t1_reserve(struct t1 *t, size_t size_bytes);
 /* The TB's code at this X address, with its faults and the guest's pages, to be linked and published. */
 struct tb_code *t1_new_code(struct t1 *t, const uint8_t *start, uint32_t size_bytes);
+
+/* Makes MXCSR what the latest get_fflags has found. Changes no register and no flags. */
+void t1_put_kept_mxcsr(struct t1 *t);
 
 /* Compares a and b, of which one may be NaN; that becomes canonical on a cold path. */
 void t1_put_clean(struct t1 *t, unsigned a, unsigned b, bool is_double);

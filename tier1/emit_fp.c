@@ -373,6 +373,12 @@ void t1_emit_feq(struct t1 *t, ir_ref ref, const struct t1_node *node)
     x64_alu_ri(&t->x, X64_AND, 0, reg, 1);
 }
 
+static void cold_muted(struct t1 *t, const struct t1_cold *cold)
+{
+    t1_put_kept_mxcsr(t);
+    jump_back(t, cold);
+}
+
 /* a < b as b > a: unordered sets CF, so above and above-or-equal are false for NaNs. */
 static void emit_order(struct t1 *t, ir_ref ref, const struct t1_node *node, enum x64_cc cc)
 {
@@ -380,7 +386,12 @@ static void emit_order(struct t1 *t, ir_ref ref, const struct t1_node *node, enu
     struct x64_operand a = t1_use_xmm_operand(t, node->operand[0]);
     unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
     x64_alu(&t->x, X64_XOR, 0, reg, x64_reg_operand(reg));
-    put_compare(t, COMIS, t1_width_a(t, ref) == 64, b, a);
+    bool is_muted = ref > t->muted_from && ref < t->muted_until;
+    put_compare(t, is_muted ? UCOMIS : COMIS, t1_width_a(t, ref) == 64, b, a);
+    if (is_muted) {
+        struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_P), cold_muted);
+        cold->back = x64_offset(&t->x);
+    }
     x64_setcc(&t->x, cc, reg);
 }
 

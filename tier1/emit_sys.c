@@ -100,54 +100,72 @@ void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
     bind_call_result(t, ref, node);
 }
 
-/* ---- flags: NV DZ OF UF NX in bits 4-0 are MXCSR's IE ZE OE UE PE in bits 0 2 3 4 5 ---- */
+/* ---- flags: NV DZ OF UF NX in bits 4-0 are MXCSR's IE ZE OE UE PE in bits 0 2 3 4 5 ----
+ *
+ * A pair of get_fflags and set_fflags around comparisons (ir_flags_restored_by) writes nothing: flt and
+ * fle between are quiet, so that only signalling NaNs raise a flag, and after such a one they put MXCSR
+ * back as get_fflags has found it. */
 
-enum { LDMXCSR = 2, STMXCSR = 3, MXCSR_FLAGS = 0x3f };
-
-static struct x64_mem scratch_word(void)
-{
-    return T1_VCPU(helper_arg[0]);
-}
+enum { LDMXCSR = 2, STMXCSR = 3, MXCSR_FLAGS = 0x3f, GUEST_FLAGS = 0x1f };
 
 static void put_mxcsr(struct t1 *t, unsigned direction)
 {
-    x64_rm(&t->x, 0xae | X64_0F, direction, scratch_word());
+    x64_rm(&t->x, 0xae | X64_0F, direction, T1_VCPU(kept_mxcsr));
 }
 
-/* Shifts the lowest bit of `from` into `to` from the right. */
-static void move_bit(struct t1 *t, unsigned from, unsigned to)
+void t1_put_kept_mxcsr(struct t1 *t)
 {
-    x64_shift_i(&t->x, X64_SHR, 0, from, 1);
-    x64_shift_i(&t->x, X64_RCL, 0, to, 1);
+    put_mxcsr(t, LDMXCSR);
+}
+
+/* to := byte number `from` of the table at mem. */
+static void look_up(struct t1 *t, unsigned to, struct x64_mem mem, unsigned from)
+{
+    mem.index = (uint8_t)from;
+    x64_rm(&t->x, 0xb6 | X64_0F, to, mem);
+}
+
+/* The set_fflags that makes the flags what this get_fflags has found, past nothing but flt and fle; or
+ * `get` itself. */
+static ir_ref restoring(const struct t1 *t, ir_ref get)
+{
+    for (uint32_t ref = get + 1u; ref < t->block->length; ref++) {
+        const struct ir_insn *insn = &t->insns[ref];
+        if (insn->op == IR_feq)
+            return get;
+        if (insn->op == IR_set_fflags)
+            return insn->a == get && ir_flags_restored_by(t->block, (ir_ref)ref) == get ? (ir_ref)ref
+                                                                                         : get;
+    }
+    return get;
 }
 
 void t1_emit_get_fflags(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)node;
-    unsigned from = t1_temp_gpr(t), reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
     put_mxcsr(t, STMXCSR);
-    x64_rm(&t->x, 0x8b, from, scratch_word());
-    x64_alu(&t->x, X64_XOR, 0, reg, x64_reg_operand(reg));
-    move_bit(t, from, reg);
-    x64_shift_i(&t->x, X64_SHR, 0, from, 1); /* the denormal flag */
-    for (unsigned i = 0; i < 4; i++)
-        move_bit(t, from, reg);
+    x64_rm(&t->x, 0x8b, reg, T1_VCPU(kept_mxcsr));
+    x64_alu_ri(&t->x, X64_AND, 0, reg, MXCSR_FLAGS);
+    look_up(t, reg, T1_VCPU(flags_of_mxcsr), reg);
+    t->muted_from = ref;
+    t->muted_until = restoring(t, ref);
 }
 
 void t1_emit_set_fflags(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    (void)ref;
+    if (ref == t->muted_until)
+        return;
     struct x64_operand flags = t1_use(t, node->operand[0], 64, true);
-    unsigned from = t1_temp_gpr(t), to = t1_temp_gpr(t);
-    x64_mov_ro(&t->x, from, flags);
-    x64_alu(&t->x, X64_XOR, 0, to, x64_reg_operand(to));
-    for (unsigned i = 0; i < 4; i++)
-        move_bit(t, from, to);
-    x64_shift_i(&t->x, X64_SHL, 0, to, 1); /* the denormal flag */
-    move_bit(t, from, to);
+    unsigned to = t1_temp_gpr(t), old = t1_temp_gpr(t);
+    x64_mov_ro(&t->x, to, flags);
+    x64_alu_ri(&t->x, X64_AND, 0, to, GUEST_FLAGS);
+    look_up(t, to, T1_VCPU(mxcsr_of_flags), to);
     put_mxcsr(t, STMXCSR);
-    x64_alu_mi(&t->x, X64_AND, 0, scratch_word(), ~MXCSR_FLAGS);
-    x64_rm(&t->x, 0x09, to, scratch_word());
+    x64_rm(&t->x, 0x8b, old, T1_VCPU(kept_mxcsr));
+    x64_alu_ri(&t->x, X64_AND, 0, old, ~MXCSR_FLAGS);
+    x64_alu(&t->x, X64_OR, 0, to, x64_reg_operand(old));
+    x64_rm(&t->x, 0x89, to, T1_VCPU(kept_mxcsr));
     put_mxcsr(t, LDMXCSR);
 }
 

@@ -184,6 +184,7 @@ static void emit_block(struct t1 *t)
     t->trouble = NULL;
     t->is_full = false;
     t->cold_count = 0;
+    t->muted_from = t->muted_until = 0;
     t->exit_count = 0;
     t->fault_count = 0;
     t->faults = arena_reserve(&t->cache->arena, 2 * t->block->length * sizeof *t->faults);

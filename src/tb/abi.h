@@ -153,6 +153,9 @@ struct vcpu {
     uint64_t region_entry;       /* guest pc at which a region with several entries is entered */
     uint64_t counter[COUNTER_COUNT];
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
+    uint32_t kept_mxcsr;         /* tier 1: as it was before comparisons that raise no flags */
+    uint8_t flags_of_mxcsr[64];  /* the guest's flags by MXCSR's, set by vcpu_init */
+    uint8_t mxcsr_of_flags[32];  /* the other way round */
     void *owner;                 /* the exec record of this vcpu */
 };
 

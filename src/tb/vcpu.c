@@ -168,4 +168,8 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     LIBCALLS(INSTALL)
 #undef INSTALL
     vcpu->jump_cache[0].pc = 1;
+    for (unsigned flags = 0; flags < 32; flags++)
+        vcpu->mxcsr_of_flags[flags] = (uint8_t)fp_mxcsr_with_flags(0, flags);
+    for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++)
+        vcpu->flags_of_mxcsr[mxcsr] = (uint8_t)fp_flags_of_mxcsr(mxcsr);
 }
