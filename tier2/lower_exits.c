@@ -8,8 +8,6 @@
 enum {
     POLLED_CHUNK_ITERATIONS = 256,
     POLL_BUDGET = 64, /* a power of two */
-    MAX_COMPARED = 6, /* destinations of a jump through a register, one after the other */
-    MAX_HASH_BITS = 9,
 };
 
 /* ---- counters that live in the function ---- */
@@ -717,95 +715,19 @@ void lower_op_exit_trap_if(struct lowering *lower, const struct ir_insn *insn)
     lower_continue_at(lower, onwards);
 }
 
-/* Takes the edge if pc is its; goes on at `onwards` if not. */
-static void try_guess(struct lowering *lower, LLVMValueRef pc, const struct region_edge *edge,
-                      LLVMBasicBlockRef onwards)
-{
-    LLVMValueRef is_match = LLVMBuildICmp(lower->builder, LLVMIntEQ, pc,
-                                          lower_const64(lower, edge->pc), "");
-    LLVMBuildCondBr(lower->builder, is_match, block_for_edge(lower, edge), onwards);
-}
-
-/* A number of `bits` bits that is another for each of the destinations: the high bits of the low half
- * of pc times `factor`. */
-struct pc_hash {
-    uint32_t factor, bits;
-};
-
-static uint32_t hash_pc(const struct pc_hash *hash, uint64_t pc)
-{
-    return (uint32_t)pc * hash->factor >> (32 - hash->bits);
-}
-
-static bool is_perfect(const struct pc_hash *hash, const struct region_edge *const *edges,
-                       uint32_t count)
-{
-    bool is_taken[1 << MAX_HASH_BITS] = {false};
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t number = hash_pc(hash, edges[i]->pc);
-        if (is_taken[number])
-            return false;
-        is_taken[number] = true;
-    }
-    return true;
-}
-
-/* False: there is none among those tried. */
-static bool find_hash(const struct region_edge *const *edges, uint32_t count,
-                      struct pc_hash *ret_hash)
-{
-    enum { TRIES = 2000 };
-    for (ret_hash->bits = 4; ret_hash->bits <= MAX_HASH_BITS; ret_hash->bits++) {
-        ret_hash->factor = UINT32_C(0x9e3779b1);
-        for (int i = 0; count << 1 <= 1u << ret_hash->bits && i < TRIES; i++) {
-            if (is_perfect(ret_hash, edges, count))
-                return true;
-            ret_hash->factor = ret_hash->factor * UINT32_C(0x915f77f5) + 2;
-        }
-    }
-    return false;
-}
-
-/* One jump through a table and one comparison. */
-static void try_by_hash(struct lowering *lower, LLVMValueRef pc,
-                        const struct region_edge *const *edges, uint32_t count,
-                        const struct pc_hash *hash)
-{
-    LLVMBuilderRef builder = lower->builder;
-    LLVMValueRef low = LLVMBuildTrunc(builder, pc, lower->type.i32, "");
-    LLVMValueRef number = LLVMBuildMul(builder, low, lower_const32(lower, hash->factor), "");
-    number = LLVMBuildLShr(builder, number, lower_const32(lower, 32 - hash->bits), "");
-    LLVMBasicBlockRef onwards = lower_new_block(lower, "");
-    LLVMValueRef table = LLVMBuildSwitch(builder, number, onwards, count);
-    for (uint32_t i = 0; i < count; i++) {
-        LLVMBasicBlockRef here = lower_new_block(lower, "guess");
-        LLVMAddCase(table, lower_const32(lower, hash_pc(hash, edges[i]->pc)), here);
-        lower_continue_at(lower, here);
-        try_guess(lower, pc, edges[i], onwards);
-    }
-    lower_continue_at(lower, onwards);
-}
-
-/* Looks for pc among the destinations that were seen; what matches none goes on here. */
+/* Compares pc with the destinations that were seen; what matches none goes on here. LLVM makes a search
+ * tree of the comparisons, which the host predicts better than a jump through a table. */
 static void try_guesses(struct lowering *lower, LLVMValueRef pc)
 {
-    const struct region_edge *edges[REGION_MAX_EDGES];
-    uint32_t count = 0;
     for (uint32_t i = 0; i < lower->node->edge_count && !lower->is_leaving; i++) {
         const struct region_edge *edge = &lower->node->edges[i];
         if (!edge->is_guess || edge->node == REGION_NO_NODE)
             continue;
         store_before(lower, edge, UINT64_MAX);
-        edges[count++] = edge;
-    }
-    struct pc_hash hash;
-    if (count > MAX_COMPARED && find_hash(edges, count, &hash)) {
-        try_by_hash(lower, pc, edges, count, &hash);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
         LLVMBasicBlockRef onwards = lower_new_block(lower, "");
-        try_guess(lower, pc, edges[i], onwards);
+        LLVMValueRef is_match = LLVMBuildICmp(lower->builder, LLVMIntEQ, pc,
+                                              lower_const64(lower, edge->pc), "");
+        LLVMBuildCondBr(lower->builder, is_match, block_for_edge(lower, edge), onwards);
         lower_continue_at(lower, onwards);
     }
 }
