@@ -349,6 +349,14 @@ static void stay_in_tier1(struct exec_thread *thread, struct tb *tb)
     translate_to_tier1(thread, tb, &err);
 }
 
+/* What was observed earlier counts half as much as what comes. */
+static void forget_half(struct tb_profile *profile)
+{
+    profile->observations = 0;
+    for (uint32_t i = 0; i < profile->observed_count; i++)
+        profile->observations += profile->observed_times[i] /= 2;
+}
+
 /* Blocks of the region that end with a jump or a call through a register, and of which it was seen at
  * most by chance where they go: a jump cache that others have filled hides it. They are made again
  * without for a while. True if there are any, or some that are being observed. Lock held. */
@@ -375,8 +383,7 @@ static bool begin_observing(struct exec_thread *thread, const struct ir_region *
         tb->has_been_observed = tb->is_observing = true;
         profile->observed_rounds++;
         profile->observed_promotions = promotions;
-        profile->observations = 0;
-        memset(profile->observed_times, 0, sizeof profile->observed_times);
+        forget_half(profile);
         are_any |= translate_to_tier1(thread, tb, &err) == STATUS_OK;
     }
     return are_any;
