@@ -250,7 +250,8 @@ static struct reg_facts stable_facts(struct forward_state *state)
 static const uint64_t float_regs = ~((UINT64_C(1) << IR_FIRST_FP_REG) - 1);
 
 /* Narrow registers worth a check: counters and such (written and truncated), what they are compared
- * with, and whatever is unboxed, but for those of the set. Arithmetic ones: those that would have to be made canonical in every iteration. */
+ * with, and whatever is unboxed, but for those of the set. Arithmetic ones: those that would have to be
+ * made canonical in every iteration. */
 static struct reg_facts choose_assumptions(struct forward_state *state, uint64_t unassumed)
 {
     const struct ir_region *region = state->region;

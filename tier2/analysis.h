@@ -28,6 +28,7 @@ struct node_facts {
     struct reg_facts regs_in; /* at the node's start; at an entry of the region it is checked that
                                  these hold (the guard) */
     uint64_t back_edges;   /* bit i: edges[i] closes a cycle */
+    _Static_assert(REGION_MAX_EDGES <= 64, "a bit for each");
     uint64_t inner_edges;  /* those of back_edges that close the innermost loop of their header */
     bool is_reachable;
     bool is_entry;         /* the region is entered here */

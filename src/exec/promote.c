@@ -532,7 +532,7 @@ static void demote(struct exec *exec, const struct tb *root)
     demote_entry(exec, root->pc, root->mode);
 }
 
-/* The counts may be better by now than when the region was first formed. */
+/* By now the counts may tell that the region is soon left. */
 void promote_unguarded(struct exec_thread *thread, struct tb *root)
 {
     struct exec *exec = thread->exec;
@@ -544,6 +544,8 @@ void promote_unguarded(struct exec_thread *thread, struct tb *root)
         demote(exec, root);
         job = NULL;
     }
+    if (job)
+        exec->stats[job->tier_job.level].promotions++;
     tb_unlock(exec->cache);
     job_put(exec, job);
 }

@@ -26,6 +26,7 @@
 enum {
     MAX_NODES = 400,
     MAX_CONTEXTS = 64,
+    MAX_ENTRIES = 14,
     MAX_CALL_SITES = 128,
     MAX_CALL_DEPTH = 4,
     SMALL_CALLEE_INSNS = 150,
@@ -38,7 +39,7 @@ enum {
     LONG_BLOCK_GROWTH = 8,   /* the same of regions in which a basic block of the guest goes on */
     MAX_PIECE_INSNS = 3,     /* of code that a branch skips, to be selected instead */
     LOPSIDED = 32,           /* times as often one way as the other: the branch is left to the host */
-    LEAST_OBSERVATIONS = 64, /* of an exit that is known by them */
+    LEAST_OBSERVATIONS = 64, /* of an exit, for what was not seen to be left out */
     MISSED_FRACTION = 8,     /* blocks that ran more than the threshold / 8 outside their region */
 };
 
@@ -73,7 +74,7 @@ struct former {
     struct call_site calls[MAX_CALL_SITES];
     uint32_t call_count;
     uint32_t first;                     /* 1 when nodes[0] is kept for the dispatch */
-    int32_t entries[REGION_MAX_EDGES];  /* nodes; the first is the region's own */
+    int32_t entries[MAX_ENTRIES];       /* nodes; the first is the region's own */
     uint32_t entry_count;
 };
 
@@ -301,6 +302,8 @@ static const struct tb_profile *used_profile(const struct former *former,
     return former->is_profiled && tb ? tb_profile_of(tb) : NULL;
 }
 
+_Static_assert(TB_MAX_OBSERVED <= 64, "a set of them is one word");
+
 /* The destination that was seen most often but for those of the set, which it joins, or -1. Those
  * that were not seen when the exit was last looked at are left out. */
 static int32_t next_observed(const struct tb_profile *profile, bool is_looked_at, uint64_t *set)
@@ -342,7 +345,7 @@ static bool is_entry(const struct former *former, int32_t node)
 
 static void add_entry(struct former *former, int32_t node)
 {
-    if (node != REGION_NO_NODE && former->entry_count < REGION_MAX_EDGES &&
+    if (node != REGION_NO_NODE && former->entry_count < MAX_ENTRIES &&
         !is_entry(former, node))
         former->entries[former->entry_count++] = node;
 }
