@@ -18,6 +18,7 @@ enum {
     MAX_WAITS = 4,          /* of a block for observations */
     MAX_ROUNDS = 8,         /* of observations of one exit: programs have phases */
     OBSERVING_PART = 8,     /* of the threshold: executions before the region is formed once more */
+    RICH_GROWTH = 2,        /* times as many instructions in regions that are not plain (budget.c) */
     COLD_REGION_INSNS = 64, /* of a region compiled before its code has ever run */
 };
 
@@ -162,6 +163,9 @@ static struct compile_job *job_new(struct exec *exec, struct tb *asker, enum tb_
     if (is_cold && max_insns > COLD_REGION_INSNS)
         max_insns = COLD_REGION_INSNS;
     struct ir_region *region = region_form(exec, &job->arena, tb, level, is_profiled, max_insns);
+    bool is_rich = level == TB_TIER_2 && is_profiled && !budget_is_plain(region);
+    if (is_rich && max_insns <= UINT32_MAX / RICH_GROWTH)
+        region = region_form(exec, &job->arena, tb, level, true, max_insns * RICH_GROWTH);
     if (exec->region_trial)
         cut_edges(exec->region_trial, region);
     job->asker = asker;
