@@ -28,7 +28,6 @@ struct node_facts {
     struct reg_facts regs_in; /* at the node's start; at an entry of the region it is checked that
                                  these hold (the guard) */
     uint64_t back_edges;   /* bit i: edges[i] closes a cycle */
-    _Static_assert(REGION_MAX_EDGES <= 64, "a bit for each");
     uint64_t inner_edges;  /* those of back_edges that close the innermost loop of their header */
     bool is_reachable;
     bool is_entry;         /* the region is entered here */
@@ -39,6 +38,7 @@ struct node_facts {
     bool is_foreign;       /* not lowered: it uses flags in a flagless region */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };
+_Static_assert(REGION_MAX_EDGES <= 64, "back_edges has a bit for each");
 
 struct region_facts {
     struct node_facts *nodes;

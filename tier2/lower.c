@@ -507,7 +507,7 @@ static void lower_guarded_entry(struct lowering *lower, uint32_t index)
     lower->dirty = 0;
     lower_count_guard(lower, lower->region->nodes[index].block->guest_pc);
     lower->is_leaving = true;
-    lower_block_body(lower, index, (struct reg_facts){.is_wide = lower->facts->is_wide}, 0);
+    lower_block_body(lower, index, lower->regs, lower->dirty);
     lower->is_leaving = false;
 }
 

@@ -518,22 +518,24 @@ static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *
     return job_new(exec, root, level, has_profile(exec));
 }
 
-static void demote_entry(struct exec *exec, uint64_t pc, uint32_t mode)
+static void demote_entry(struct exec *exec, const struct tb *root, uint64_t pc)
 {
-    struct tb *tb = tb_find(exec->cache, pc, mode);
-    if (!tb || tb->tier < TB_TIER_2)
+    struct tb *tb = tb_find(exec->cache, pc, root->mode);
+    bool is_own = tb && (tb == root || tb_profile_of(tb)->region_root == root);
+    if (!is_own || tb->tier < TB_TIER_2)
         return;
     tb_drop(exec->cache, tb);
     tb->failed_tier = TB_TIER_2;
 }
 
-/* Back to tier 1, for good. Lock held. */
-static void demote(struct exec *exec, const struct tb *root)
+/* Wherever the region is entered, back to tier 1, for good. Lock held. */
+static void demote(struct exec *exec, const struct compile_job *job)
 {
-    const struct tb_profile *profile = tb_profile_of(root);
-    for (uint32_t i = 0; i < profile->entry_count; i++)
-        demote_entry(exec, profile->entry[i], root->mode);
-    demote_entry(exec, root->pc, root->mode);
+    const struct tb *root = job->tier_job.tb;
+    const struct ir_region *region = job->tier_job.region;
+    for (uint32_t i = 0; region->is_dispatching && i < region->nodes[0].edge_count; i++)
+        demote_entry(exec, root, region->nodes[0].edges[i].pc);
+    demote_entry(exec, root, root->pc);
 }
 
 /* By now the counts may tell that the region is soon left. */
@@ -544,8 +546,8 @@ void promote_unguarded(struct exec_thread *thread, struct tb *root)
     struct compile_job *job = job_unguarded(thread, root);
     if (job && is_soon_left(exec, job)) {
         dump_promotion(exec, job, "refused", 0);
+        demote(exec, job);
         forget_job(exec, job);
-        demote(exec, root);
         job = NULL;
     }
     if (job)

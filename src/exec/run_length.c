@@ -47,8 +47,8 @@ static bool has_guess(const struct region_node *node, uint64_t pc)
     return false;
 }
 
-/* The same of an exit through a register: in which share of the times that it was observed did it go
- * to where the region has no edge for? */
+/* How often the exit through a register, reached so many times, leads out of the region: the share of its
+ * observations in which it went where the region has no edge to. */
 static uint64_t indirect_leaves(const struct exec *exec, const struct ir_region *region,
                                 const struct region_node *node, const struct ir_insn *exit,
                                 uint64_t reached)

@@ -8,7 +8,8 @@
  * a few times is made again with counts, and so are all that a region of it might have. From there on
  * it is as without samples: the counts decide what is promoted and what a region is made of. Blocks
  * that have not been promoted after a while are made without counts once more, and then need more
- * samples.
+ * samples; but one that has kept its samples meanwhile, each of its executions taking long, is promoted by
+ * the counts that there are.
  *
  * The thread is started when a program turns out not to be short: when enough code has been
  * translated, or when some block has run often. Until then all blocks are counted. Where equal runs are
