@@ -56,19 +56,6 @@ static bool is_idle(const struct ir_step *step)
     return step->rd == 0 && step->op < STEP_FIRST_ACCESS;
 }
 
-/* The last step of the draft, unless that is a branch which it goes on behind. */
-static void put_end(struct draft *d, const struct ir_step *step)
-{
-    d->next_pc = d->pc + step->size_bytes;
-    if (is_branch(step) && goes_on(d, d->next_pc)) {
-        draft_put_side_exit(d, step);
-        d->known = 1;
-    } else {
-        draft_put_step(d, step);
-        d->last = *step;
-    }
-}
-
 /* Where a block began on the way. */
 struct halt {
     uint32_t at, length; /* guest bytes and instructions before it */
@@ -76,67 +63,85 @@ struct halt {
     uint8_t *out;
 };
 
-static struct halt halt_here(const struct t1 *t, uint32_t at, uint32_t length)
+static struct halt halt_here(const struct t1 *t, uint8_t *out, uint32_t at, uint32_t length)
 {
-    return (struct halt){at, length, t->fault_count, t->exit_count, t->x.out};
+    return (struct halt){at, length, t->fault_count, t->exit_count, out};
+}
+
+/* Behind a branch that the draft goes on behind. */
+static uint8_t *go_on(struct draft *d, const struct tier_draft *job, uint8_t *out, uint32_t at)
+{
+    struct t1 *t = d->t;
+    d->known = 1;
+    if (!t->options->is_counting_stats)
+        return out;
+    t->x.out = out;
+    t1_count_insns(t, count_insns(job, at));
+    return t->x.out;
 }
 
 /* The draft ends where the latest block began, since that makes no part of it. */
-static void end_at(struct draft *d, const struct halt *halt)
+static uint8_t *end_at(struct draft *d, const struct halt *halt)
 {
     struct t1 *t = d->t;
-    t->x.out = halt->out;
     t->fault_count = halt->faults;
     t->exit_count = halt->exits;
     t->guest_length = halt->length;
     t->guest_size_bytes = halt->at;
     d->last = (struct ir_step){.op = STEP_jump, .detail = IR_BRANCH_JUMP};
     d->is_jump = true;
-    draft_put_jump(d, t->guest_pc + halt->at);
+    return draft_put_jump(d, halt->out, t->guest_pc + halt->at);
 }
 
-/* Emits the instructions up to where the draft ends. False: they make none. */
+/* Emits the instructions up to where the draft ends. False: they make none. There is room for as many as a
+ * draft may have. */
 static bool walk(struct draft *d, const struct tier_draft *job)
 {
     struct t1 *t = d->t;
-    uint32_t at = 0, length = 0, out = x64_offset(&t->x);
+    uint8_t *out = t->x.out;
+    const uint8_t *bytes = job->bytes;
+    uint32_t at = 0, length = 0;
     uint32_t limit = job->max_insns < DRAFT_MAX_INSNS ? job->max_insns : DRAFT_MAX_INSNS;
     struct halt halt = {0};
-    d->begin = out;
+    d->begin = x64_offset(&t->x);
     d->last.op = STEP_none;
     d->is_jump = false;
-    while (d->last.op == STEP_none && length < limit && job->available_bytes - at >= 4 &&
-           x64_room(&t->x, DRAFT_MAX_STEP_BYTES + MAX_END_BYTES)) {
+    while (length < limit && job->available_bytes - at >= 4) {
         uint32_t bits;
-        memcpy(&bits, job->bytes + at, sizeof bits);
+        memcpy(&bits, bytes + at, sizeof bits);
         struct ir_step step = job->step(bits);
         bool is_entry = d->known == 1; /* or what follows may be made of numbers set before */
+        uint8_t *begin = out;
         d->offset = at;
         d->pc = t->guest_pc + at;
         if (step.op == STEP_none)
             break;
         at += step.size_bytes;
-        length++;
         if (step.op >= STEP_FIRST_END) {
-            put_end(d, &step);
-            if (d->last.op == STEP_none) {
-                halt = halt_here(t, at, length);
-                if (t->options->is_counting_stats)
-                    t1_count_insns(t, count_insns(job, at));
+            d->next_pc = t->guest_pc + at;
+            if (is_branch(&step) && goes_on(d, d->next_pc)) {
+                out = draft_put_side_exit(d, out, step);
+                halt = halt_here(t, out, at, length + 1);
+                out = go_on(d, job, out, at);
+            } else {
+                out = draft_put_step(d, out, step);
+                d->last = step;
             }
         } else if (!is_idle(&step)) {
-            draft_put_step(d, &step);
+            out = draft_put_step(d, out, step);
         }
-        d->way[length - 1] = draft_way(x64_offset(&t->x) - out, step.size_bytes == 4, is_entry);
-        out = x64_offset(&t->x);
+        d->way[length++] = draft_way((uint32_t)(out - begin), step.size_bytes == 4, is_entry);
+        if (d->last.op != STEP_none)
+            break;
     }
     bool is_cut = d->last.op == STEP_none && halt.length == 0 && length == job->max_insns;
     if (is_cut)
-        halt = halt_here(t, at, length);
+        halt = halt_here(t, out, at, length);
     t->guest_length = length;
     t->guest_size_bytes = at;
     if (d->last.op == STEP_none && halt.length > 0)
-        end_at(d, &halt);
+        out = end_at(d, &halt);
+    t->x.out = out;
     bool is_indirect = d->last.op == STEP_jump_reg && !d->is_jump;
     d->entries = is_cut ? 0 : is_indirect ? halt.length : t->guest_length;
     return d->last.op != STEP_none;
@@ -154,7 +159,7 @@ static bool begin(struct t1 *t, const struct tier_draft *job, size_t most_bytes)
     t->exit_count = 0;
     t->fault_count = 0;
     t->faults = arena_reserve(&t->cache->arena, DRAFT_MAX_INSNS * sizeof *t->faults);
-    return t1_reserve(t, most_bytes) && x64_room(&t->x, MAX_BEGIN_BYTES);
+    return t1_reserve(t, most_bytes) && x64_room(&t->x, (ptrdiff_t)most_bytes);
 }
 
 /* They will be looked up soon, and their code be translated perhaps. */

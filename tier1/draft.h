@@ -25,12 +25,15 @@ struct draft {
     uint8_t way[DRAFT_MAX_INSNS]; /* what each instruction takes: draft_way() */
 };
 
-/* Emits the conditional exit that a branch is; behind it the next instruction follows. */
-void draft_put_side_exit(struct draft *draft, const struct ir_step *step);
-/* Emits a step; exits are noted in t->exits and exit_pc. */
-void draft_put_step(struct draft *draft, const struct ir_step *step);
-/* The exit to pc, likewise. */
-void draft_put_jump(struct draft *draft, uint64_t pc);
+/* Fills t->draft_reg, from t->pinned and t->host_of. */
+void draft_regs_init(struct t1 *t);
+/* Each of these emits at `out`, in the W view, and gives where its code ends; exits are noted in t->exits
+ * and exit_pc. The conditional exit that a branch is; behind it the next instruction follows: */
+uint8_t *draft_put_side_exit(struct draft *draft, uint8_t *out, struct ir_step step);
+/* A step; needs that it does something (draft.c). */
+uint8_t *draft_put_step(struct draft *draft, uint8_t *out, struct ir_step step);
+/* The exit to pc. */
+uint8_t *draft_put_jump(struct draft *draft, uint8_t *out, uint64_t pc);
 
 /* ---- draft_map.c: which drafts go on over which guest bytes ---- */
 

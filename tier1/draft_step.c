@@ -1,492 +1,618 @@
 /* The code of one step of a draft.
  *
  * It stands for itself: pinned guest registers are where they always are, the others in memory before and
- * behind it, so that a step's code is the same wherever it stands and can be kept as a template
- * (draft.c). RBX and RBP hold what is between. Registers that were set to a number are known, which
- * makes addresses and more numbers of them; they hold it all the same. */
+ * behind it, so that a draft can be entered at each. RBX and RBP hold what is between. Registers that were
+ * set to a number are known, which makes addresses and more numbers of them; they hold it all the same.
+ *
+ * Which registers an instruction of the guest names is not to be foreseen, so what depends on them is
+ * looked up (struct draft_reg) and put together without branches: the bytes of an instruction are written
+ * where it goes in any case, and `out` moves on by as many as it has, by none where it is not needed. */
 #include "tier1/draft.h"
+
+/* What is known of an operation on registers or with a number. */
+struct operation {
+    uint8_t opcode;   /* reg := reg op r/m; of shifts and operations with a number that of r/m op imm */
+    uint8_t group;    /* its number in the group of the latter */
+    uint8_t narrow;   /* on the low 32 bits: what is to be taken from REX */
+    bool is_extended; /* the result is its low 32 bits, sign-extended */
+};
+
+enum { ADD = 0x03, SUB = 0x2b, WIDE = 8, SHIFT = 0xc1, MOV_FROM = 0x8b, MOV_TO = 0x89 };
+
+static const struct operation operations[STEP_OP_COUNT] = {
+    [STEP_add] = {.opcode = ADD},
+    [STEP_sub] = {.opcode = SUB},
+    [STEP_and] = {.opcode = 0x23},
+    [STEP_or] = {.opcode = 0x0b},
+    [STEP_xor] = {.opcode = 0x33},
+    [STEP_add_32] = {.opcode = ADD, .is_extended = true},
+    [STEP_sub_32] = {.opcode = SUB, .is_extended = true},
+    [STEP_and_imm] = {.group = X64_AND},
+    [STEP_or_imm] = {.group = X64_OR},
+    [STEP_xor_imm] = {.group = X64_XOR},
+    [STEP_shl_imm] = {.group = X64_SHL},
+    [STEP_shr_imm] = {.group = X64_SHR},
+    [STEP_sar_imm] = {.group = X64_SAR},
+    [STEP_shl_imm_32] = {.group = X64_SHL, .narrow = WIDE, .is_extended = true},
+    [STEP_shr_imm_32] = {.group = X64_SHR, .narrow = WIDE, .is_extended = true},
+    [STEP_sar_imm_32] = {.group = X64_SAR, .narrow = WIDE, .is_extended = true},
+};
+
+/* ---- bytes ---- */
+
+static inline uint8_t *put(uint8_t *out, uint64_t bytes, unsigned size_bytes)
+{
+    memcpy(out, &bytes, 8);
+    return out + size_bytes;
+}
+
+/* The register fields of an instruction whose first three bytes are REX.W, opcode, ModRM. */
+static inline uint32_t as_reg(unsigned reg)
+{
+    return (reg & 7) << 19 | reg >> 3 << 2;
+}
+
+static inline uint32_t as_base(unsigned reg)
+{
+    return 0x48 | (reg & 7) << 16 | reg >> 3;
+}
+
+static inline uint32_t as_rm(unsigned reg)
+{
+    return 0xc00000 | as_base(reg);
+}
+
+void draft_regs_init(struct t1 *t)
+{
+    for (unsigned guest = 0; guest < 32; guest++) {
+        struct draft_reg *reg = &t->draft_reg[guest];
+        bool is_in_host = t->pinned >> guest & 1;
+        uint32_t disp = (uint32_t)t1_reg_memory(guest).disp;
+        bool is_short = (int32_t)disp == (int8_t)disp;
+        unsigned host = t->host_of[guest];
+        reg->host = is_in_host ? (uint8_t)host : X64_NO_REG;
+        reg->a = is_in_host ? (uint8_t)host : X64_RBX;
+        reg->b = is_in_host ? (uint8_t)host : X64_RBP;
+        reg->result = guest ? reg->a : X64_RAX;
+        reg->rm = is_in_host ? as_rm(host)
+                             : 0x24440049 + (is_short ? 0 : 0x400000) + ((uint64_t)disp << 32);
+        reg->rm_bytes = is_in_host ? 3 : is_short ? 5 : 8;
+        reg->load_bytes = is_in_host ? 0 : reg->rm_bytes;
+        reg->store_bytes = guest ? reg->load_bytes : 0;
+    }
+}
+
+/* ---- registers ---- */
+
+/* reg := reg op the guest register */
+static inline uint8_t *put_op(uint8_t *out, unsigned opcode, unsigned reg, const struct draft_reg *guest)
+{
+    return put(out, guest->rm | opcode << 8 | as_reg(reg), guest->rm_bytes);
+}
+
+/* reg := the guest register */
+static inline uint8_t *bring(uint8_t *out, unsigned reg, const struct draft_reg *guest)
+{
+    return put(out, guest->rm | MOV_FROM << 8 | as_reg(reg), guest->host == reg ? 0 : guest->rm_bytes);
+}
+
+/* The guest register is in guest->a from here on; or b. */
+static inline uint8_t *use_a(uint8_t *out, const struct draft_reg *guest)
+{
+    return put(out, guest->rm | MOV_FROM << 8 | as_reg(X64_RBX), guest->load_bytes);
+}
+
+static inline uint8_t *use_b(uint8_t *out, const struct draft_reg *guest)
+{
+    return put(out, guest->rm | MOV_FROM << 8 | as_reg(X64_RBP), guest->load_bytes);
+}
+
+/* reg, which is guest->result, is its value from here on. */
+static inline uint8_t *end_result(uint8_t *out, const struct draft_reg *guest)
+{
+    return put(out, guest->rm | MOV_TO << 8 | as_reg(guest->result), guest->store_bytes);
+}
+
+/* reg := its low 32 bits, sign-extended, where this is wanted. */
+static inline uint8_t *extend(uint8_t *out, unsigned reg, bool is_wanted)
+{
+    return put(out, as_rm(reg) | 0x63 << 8 | as_reg(reg), is_wanted ? 3 : 0);
+}
+
+static inline void forget(struct draft *d, unsigned guest)
+{
+    d->known &= ~(UINT64_C(1) << guest);
+}
+
+/* ---- what is done by the encoder ---- */
+
+/* Between these the encoder of tier 1 (x64.h) goes on from `out`. */
+static inline struct x64 *begin_encoder(struct draft *d, uint8_t *out)
+{
+    d->t->x.out = out;
+    return &d->t->x;
+}
+
+static inline uint8_t *end_encoder(struct draft *d)
+{
+    return d->t->x.out;
+}
+
+/* ---- moves and numbers ---- */
+
+/* A number that does not fit memory goes there by way of scratch. */
+static uint8_t *set_by(struct draft *d, uint8_t *out, unsigned rd, uint64_t value, unsigned scratch)
+{
+    const struct draft_reg *to = &d->t->draft_reg[rd];
+    d->known |= UINT64_C(1) << rd;
+    d->value[rd] = value;
+    if (to->host == X64_NO_REG && (int64_t)value == (int32_t)value) {
+        out = put(out, to->rm | 0xc7 << 8, to->rm_bytes);
+        return put(out, (uint32_t)value, 4);
+    }
+    unsigned reg = to->host == X64_NO_REG ? scratch : to->host;
+    struct x64 *x = begin_encoder(d, out);
+    if (value == 0)
+        x64_rr(x, 0x33, reg, reg);
+    else
+        x64_mov_ri(x, reg, value);
+    out = end_encoder(d);
+    return put(out, to->rm | MOV_TO << 8 | as_reg(reg), to->store_bytes);
+}
+
+static inline uint8_t *set(struct draft *d, uint8_t *out, unsigned rd, uint64_t value)
+{
+    return set_by(d, out, rd, value, X64_RBX);
+}
+
+static inline uint8_t *move(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    if (draft_knows(d, step.rs1))
+        return set(d, out, step.rd, d->value[step.rs1]);
+    forget(d, step.rd);
+    unsigned reg = to->host == X64_NO_REG ? from->a : to->host;
+    out = bring(out, reg, from);
+    return put(out, to->rm | MOV_TO << 8 | as_reg(reg), to->store_bytes);
+}
+
+/* ---- operations ---- */
+
+/* rd := rs1 - rd, where rd is pinned: only then is it overwritten before it is read. */
+static uint8_t *subtract_from(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd];
+    out = put(out, as_rm(to->host) | 0xf7 << 8 | as_reg(X64_NEG), 3);
+    out = put_op(out, ADD, to->host, &d->t->draft_reg[step.rs1]);
+    return extend(out, to->host, step.op == STEP_sub_32);
+}
+
+/* In the 64 bits, whose low ones are the same in any case. */
+static inline uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct operation *operation = &operations[step.op];
+    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
+    bool is_second = step.rd == step.rs2;
+    forget(d, step.rd);
+    if (operation->opcode == SUB) {
+        if (is_second && step.rs1 != step.rs2 && to->host != X64_NO_REG)
+            return subtract_from(d, out, step);
+        is_second = false;
+    }
+    const struct draft_reg *first = &regs[is_second ? step.rs2 : step.rs1];
+    const struct draft_reg *second = &regs[is_second ? step.rs1 : step.rs2];
+    out = bring(out, to->result, first);
+    out = put_op(out, operation->opcode, to->result, second);
+    out = extend(out, to->result, operation->is_extended);
+    return end_result(out, to);
+}
+
+/* shlx, shrx, sarx */
+static uint8_t *put_shift(struct draft *d, uint8_t *out, struct ir_step step, unsigned prefix, unsigned w)
+{
+    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
+    forget(d, step.rd);
+    out = use_b(use_a(out, &regs[step.rs1]), &regs[step.rs2]);
+    x64_vex_rr(begin_encoder(d, out), 0xf7 | X64_0F38 | prefix | w, to->result, regs[step.rs2].b,
+               regs[step.rs1].a);
+    return end_result(extend(end_encoder(d), to->result, w == 0), to);
+}
+
+static uint8_t *put_multiplication(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
+    bool is_second = step.rd == step.rs2;
+    const struct draft_reg *first = &regs[is_second ? step.rs2 : step.rs1];
+    const struct draft_reg *second = &regs[is_second ? step.rs1 : step.rs2];
+    forget(d, step.rd);
+    out = bring(use_b(out, second), to->result, first);
+    x64_rr(begin_encoder(d, out), 0xaf | X64_0F | X64_W, to->result, second->b);
+    return end_result(extend(end_encoder(d), to->result, step.op == STEP_mul_32), to);
+}
+
+/* rd := whether the flags say so */
+static uint8_t *put_truth(struct draft *d, uint8_t *out, unsigned rd, enum x64_cc cc)
+{
+    const struct draft_reg *to = &d->t->draft_reg[rd];
+    struct x64 *x = begin_encoder(d, out);
+    forget(d, rd);
+    x64_setcc(x, cc, to->result);
+    x64_rr(x, 0xb6 | X64_0F | X64_BYTE_RM, to->result, to->result);
+    return end_result(end_encoder(d), to);
+}
+
+static uint8_t *put_comparison(struct draft *d, uint8_t *out, struct ir_step step, enum x64_cc cc)
+{
+    const struct draft_reg *regs = d->t->draft_reg;
+    out = put_op(use_a(out, &regs[step.rs1]), 0x3b, regs[step.rs1].a, &regs[step.rs2]);
+    return put_truth(d, out, step.rd, cc);
+}
+
+/* ---- operations with a number ---- */
+
+static inline bool is_byte(int32_t value)
+{
+    return value == (int8_t)value;
+}
+
+/* lea */
+static inline uint8_t *put_sum(struct draft *d, uint8_t *out, struct ir_step step, bool is_extended)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    forget(d, step.rd);
+    out = use_a(out, from);
+    uint32_t mode = is_byte(step.imm) ? 0x400000 : 0x800000;
+    uint64_t bytes = as_base(from->a) | as_reg(to->result) | mode | 0x8d << 8;
+    out = put(out, bytes | (uint64_t)(uint32_t)step.imm << 24, is_byte(step.imm) ? 4 : 7);
+    return end_result(extend(out, to->result, is_extended), to);
+}
+
+static inline uint8_t *put_add_imm(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    if (draft_knows(d, step.rs1))
+        return set(d, out, step.rd, d->value[step.rs1] + (uint64_t)(int64_t)step.imm);
+    return put_sum(d, out, step, false);
+}
+
+static inline uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    if (draft_knows(d, step.rs1)) {
+        uint64_t sum = d->value[step.rs1] + (uint64_t)(int64_t)step.imm;
+        return set(d, out, step.rd, (uint64_t)(int32_t)sum);
+    }
+    if (step.imm != 0)
+        return put_sum(d, out, step, true);
+    forget(d, step.rd);
+    return end_result(put_op(out, 0x63, to->result, from), to);
+}
+
+static inline uint8_t *put_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd];
+    forget(d, step.rd);
+    out = bring(out, to->result, &d->t->draft_reg[step.rs1]);
+    unsigned opcode = is_byte(step.imm) ? 0x83 : 0x81;
+    uint64_t bytes = as_rm(to->result) | as_reg(operations[step.op].group) | opcode << 8;
+    out = put(out, bytes | (uint64_t)(uint32_t)step.imm << 24, is_byte(step.imm) ? 4 : 7);
+    return end_result(out, to);
+}
+
+static uint8_t *put_compare_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *from = &d->t->draft_reg[step.rs1];
+    struct x64 *x = begin_encoder(d, use_a(out, from));
+    x64_alu_ri(x, X64_CMP, X64_W, from->a, step.imm);
+    return put_truth(d, end_encoder(d), step.rd, step.op == STEP_lt_s_imm ? X64_L : X64_B);
+}
+
+/* movzx */
+static uint8_t *put_low_byte(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    forget(d, step.rd);
+    struct x64 *x = begin_encoder(d, use_a(out, from));
+    x64_rr(x, 0xb6 | X64_0F | X64_BYTE_RM, to->result, from->a);
+    return end_result(end_encoder(d), to);
+}
+
+static inline uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct operation *operation = &operations[step.op];
+    const struct draft_reg *to = &d->t->draft_reg[step.rd];
+    forget(d, step.rd);
+    out = bring(out, to->result, &d->t->draft_reg[step.rs1]);
+    uint32_t bytes = (as_rm(to->result) | as_reg(operation->group) | SHIFT << 8) - operation->narrow;
+    out = put(out, bytes | (uint32_t)step.imm << 24, 4);
+    return end_result(extend(out, to->result, operation->is_extended), to);
+}
+
+/* ---- memory ---- */
+
+/* An access by its size and sign: what to add to REX and opcode, and whether 0x0f stands before that, or a
+ * prefix before all. */
+struct access {
+    uint8_t opcode;
+    uint8_t rex; /* 0x48 or 0x40 */
+    uint8_t has_escape;
+    uint8_t has_prefix; /* 66 */
+};
+
+static const struct access loads[8] = {
+    {0xb6, 0x40, 1, 0}, {0xb7, 0x40, 1, 0}, {0x8b, 0x40, 0, 0}, {0x8b, 0x48, 0, 0},
+    {0xbe, 0x48, 1, 0}, {0xbf, 0x48, 1, 0}, {0x63, 0x48, 0, 0}, {0x8b, 0x48, 0, 0},
+};
+static const struct access stores[4] = {
+    {0x88, 0x40, 0, 0}, {0x89, 0x40, 0, 1}, {0x89, 0x40, 0, 0}, {0x89, 0x48, 0, 0},
+};
+
+static inline void note_access(struct draft *d, const uint8_t *out)
+{
+    d->t->faults[d->t->fault_count++] = (struct fault_point){
+        .code_offset = (uint16_t)(out - d->t->x.start), .guest_offset = (uint16_t)d->offset};
+}
+
+/* The access at [base + R13 + disp], as emit_mem.c has it: R13 is the base where there is a displacement,
+ * and where the other would be RBP. */
+static inline uint8_t *put_access_at(struct draft *d, uint8_t *out, const struct access *access,
+                                  unsigned reg, unsigned address, int32_t disp)
+{
+    note_access(d, out);
+    bool has_none = disp == 0 && address != X64_RBP, is_short = is_byte(disp);
+    unsigned base = has_none ? address : TB_HOST_MEMORY, index = has_none ? TB_HOST_MEMORY : address;
+    unsigned mode = has_none ? 0x04 : is_short ? 0x44 : 0x84;
+    unsigned rex = access->rex | reg >> 3 << 2 | index >> 3 << 1 | base >> 3;
+    unsigned opcode = access->has_escape ? 0x0fu | access->opcode << 8 : access->opcode;
+    unsigned modrm_sib = mode | (reg & 7) << 3 | (base & 7) << 8 | (index & 7) << 11;
+    *out = 0x66;
+    out += access->has_prefix;
+    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << (8 + 8 * access->has_escape)) << 8;
+    out = put(out, bytes, 4 + access->has_escape);
+    memcpy(out, &disp, 4);
+    return out + (has_none ? 0 : is_short ? 1 : 4);
+}
+
+static uint16_t memop_of(const struct draft *d, struct ir_step step)
+{
+    return (uint16_t)(step.detail | d->offset / 2 << 4);
+}
+
+/* Is the address a known one near 0? Then base and index are left out. */
+static inline bool has_known_address(const struct draft *d, struct ir_step step, int32_t *ret_address)
+{
+    uint64_t address = d->value[step.rs1] + (uint64_t)(int64_t)step.imm;
+    *ret_address = (int32_t)address;
+    return draft_knows(d, step.rs1) && (int64_t)address == (int32_t)address;
+}
+
+static inline uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    int32_t address;
+    if (has_known_address(d, step, &address)) {
+        note_access(d, out);
+        begin_encoder(d, out);
+        t1_put_load(d->t, memop_of(d, step), to->result, X64_NO_REG, address);
+        out = end_encoder(d);
+    } else {
+        out = use_a(out, from);
+        out = put_access_at(d, out, &loads[step.detail], to->result, from->a, step.imm);
+    }
+    d->known &= ~(UINT64_C(1) << step.rd) | 1;
+    return end_result(out, to);
+}
+
+static inline uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    const struct draft_reg *value = &d->t->draft_reg[step.rs2], *to = &d->t->draft_reg[step.rs1];
+    int32_t address;
+    out = use_b(out, value);
+    if (has_known_address(d, step, &address)) {
+        note_access(d, out);
+        begin_encoder(d, out);
+        t1_put_store(d->t, memop_of(d, step), value->b, X64_NO_REG, address);
+        return end_encoder(d);
+    }
+    out = use_a(out, to);
+    return put_access_at(d, out, &stores[step.detail], value->b, to->a, step.imm);
+}
 
 static bool is_in_host(const struct draft *d, unsigned guest)
 {
     return d->t->pinned >> guest & 1;
 }
 
-/* ---- registers ---- */
-
-/* reg := the guest register. */
-static void bring(struct draft *d, unsigned reg, unsigned guest)
+/* Base register and displacement of an access to an f register: X64_NO_REG where the address is known. */
+static unsigned address_of(const struct draft *d, struct ir_step step, int32_t *ret_disp)
 {
-    if (is_in_host(d, guest))
-        x64_mov_rr(&d->t->x, reg, d->t->host_of[guest]);
-    else if (draft_knows(d, guest))
-        x64_mov_ri(&d->t->x, reg, d->value[guest]);
-    else
-        x64_r12(&d->t->x, 0x8b | X64_W, reg, t1_reg_memory(guest).disp);
+    if (has_known_address(d, step, ret_disp))
+        return X64_NO_REG;
+    *ret_disp = step.imm;
+    return d->t->draft_reg[step.rs1].a;
 }
 
-/* The guest register in a host register, which is its own or scratch. */
-static unsigned use(struct draft *d, unsigned guest, unsigned scratch)
-{
-    if (is_in_host(d, guest))
-        return d->t->host_of[guest];
-    bring(d, scratch, guest);
-    return scratch;
-}
-
-/* The same, or its memory where it is in none. */
-static struct x64_operand use_operand(struct draft *d, unsigned guest, unsigned scratch)
-{
-    if (!is_in_host(d, guest) && !draft_knows(d, guest))
-        return (struct x64_operand){X64_MEM, TB_HOST_VCPU, t1_reg_memory(guest).disp};
-    return x64_reg_operand(use(d, guest, scratch));
-}
-
-/* Where the result for guest register rd goes, which may be a register that is read. The caller writes
- * it, then calls end_result. */
-static unsigned begin_result(const struct draft *d, unsigned rd)
-{
-    return is_in_host(d, rd) ? d->t->host_of[rd] : X64_RBX;
-}
-
-static void end_result(struct draft *d, unsigned rd, unsigned reg)
-{
-    d->known &= ~(UINT64_C(1) << rd);
-    if (!is_in_host(d, rd))
-        x64_r12(&d->t->x, 0x89 | X64_W, reg, t1_reg_memory(rd).disp);
-}
-
-/* An instruction with a register or the memory of a guest register. */
-static void put(struct draft *d, unsigned spec, unsigned reg, struct x64_operand operand)
-{
-    if (operand.kind == X64_REG)
-        x64_rr(&d->t->x, spec, reg, operand.reg);
-    else
-        x64_ro(&d->t->x, spec, reg, operand);
-}
-
-/* ---- moves and numbers ---- */
-
-/* A number that does not fit memory goes there by way of scratch. */
-static void set_by(struct draft *d, unsigned rd, uint64_t value, unsigned scratch)
-{
-    struct x64 *x = &d->t->x;
-    if (!is_in_host(d, rd) && (int64_t)value == (int32_t)value) {
-        x64_store_i(x, t1_reg_memory(rd), 64, (int32_t)value);
-    } else {
-        unsigned reg = is_in_host(d, rd) ? d->t->host_of[rd] : scratch;
-        if (value == 0)
-            x64_rr(x, 0x33, reg, reg);
-        else
-            x64_mov_ri(x, reg, value);
-        end_result(d, rd, reg);
-    }
-    d->known |= UINT64_C(1) << rd;
-    d->value[rd] = value;
-}
-
-static void set(struct draft *d, unsigned rd, uint64_t value)
-{
-    set_by(d, rd, value, X64_RBX);
-}
-
-static void move(struct draft *d, unsigned rd, unsigned rs)
-{
-    if (rd == rs)
-        return;
-    if (draft_knows(d, rs)) {
-        set(d, rd, d->value[rs]);
-        return;
-    }
-    if (is_in_host(d, rd))
-        bring(d, d->t->host_of[rd], rs);
-    end_result(d, rd, is_in_host(d, rd) ? X64_NO_REG : use(d, rs, X64_RBX));
-}
-
-/* ---- operations ---- */
-
-/* reg := the low 32 bits of it, sign-extended, in a 32-bit operation. */
-static void extend(struct draft *d, unsigned w, unsigned reg)
-{
-    if (w == 0)
-        x64_rr(&d->t->x, 0x63 | X64_W, reg, reg);
-}
-
-enum { ADD = 0x03, SUB = 0x2b }; /* as bytes of an instruction reg := reg op r/m */
-
-/* spec: of reg := reg op r/m */
-static void put_binary(struct draft *d, const struct ir_step *step, unsigned spec, unsigned w)
-{
-    struct x64 *x = &d->t->x;
-    unsigned reg = begin_result(d, step->rd);
-    struct x64_operand b = use_operand(d, step->rs2, X64_RBP);
-    bool is_sub = spec == SUB, is_same = step->rs1 == step->rs2;
-    if (x64_is_reg(b, reg) && !is_same && is_sub) {
-        x64_f7(x, X64_NEG, w, reg);
-        put(d, ADD | w, reg, use_operand(d, step->rs1, X64_RBX));
-    } else if (x64_is_reg(b, reg) && !is_same) {
-        put(d, spec | w, reg, use_operand(d, step->rs1, X64_RBX));
-    } else if (spec == ADD && b.kind == X64_REG && is_in_host(d, step->rs1) && step->rd != step->rs1) {
-        x64_lea(x, w, reg, (struct x64_mem){d->t->host_of[step->rs1], b.reg, 0, 0});
-    } else {
-        bring(d, reg, step->rs1);
-        put(d, spec | w, reg, b);
-    }
-    extend(d, w, reg);
-    end_result(d, step->rd, reg);
-}
-
-/* shlx, shrx, sarx */
-static void put_shift(struct draft *d, const struct ir_step *step, unsigned prefix, unsigned w)
-{
-    unsigned count = use(d, step->rs2, X64_RBP), reg = begin_result(d, step->rd);
-    unsigned a = use(d, step->rs1, X64_RBX);
-    x64_vex_rr(&d->t->x, 0xf7 | X64_0F38 | prefix | w, reg, count, a);
-    extend(d, w, reg);
-    end_result(d, step->rd, reg);
-}
-
-/* rd := whether the flags say so */
-static void put_truth(struct draft *d, unsigned rd, enum x64_cc cc)
-{
-    unsigned reg = begin_result(d, rd);
-    x64_setcc(&d->t->x, cc, reg);
-    x64_rr(&d->t->x, 0xb6 | X64_0F | X64_BYTE_RM, reg, reg);
-    end_result(d, rd, reg);
-}
-
-static void put_comparison(struct draft *d, const struct ir_step *step, enum x64_cc cc)
-{
-    unsigned a = use(d, step->rs1, X64_RBX);
-    put(d, 0x3b | X64_W, a, use_operand(d, step->rs2, X64_RBP));
-    put_truth(d, step->rd, cc);
-}
-
-static void put_add(struct draft *d, const struct ir_step *step)
-{
-    if (step->rs1 == 0 || step->rs2 == 0)
-        move(d, step->rd, step->rs1 | step->rs2);
-    else
-        put_binary(d, step, ADD, X64_W);
-}
-
-/* ---- operations with a number ---- */
-
-static void put_immediate(struct draft *d, const struct ir_step *step, enum x64_alu op, unsigned w)
-{
-    unsigned reg = begin_result(d, step->rd);
-    if (op == X64_ADD && is_in_host(d, step->rs1) && step->rd != step->rs1) {
-        x64_lea(&d->t->x, w, reg, x64_at(d->t->host_of[step->rs1], step->imm));
-    } else {
-        bring(d, reg, step->rs1);
-        x64_alu_ri(&d->t->x, op, w, reg, step->imm);
-    }
-    extend(d, w, reg);
-    end_result(d, step->rd, reg);
-}
-
-static void put_shift_immediate(struct draft *d, const struct ir_step *step, enum x64_shift op,
-                                unsigned w)
-{
-    unsigned reg = begin_result(d, step->rd);
-    bring(d, reg, step->rs1);
-    x64_shift_i(&d->t->x, op, w, reg, (unsigned)step->imm);
-    extend(d, w, reg);
-    end_result(d, step->rd, reg);
-}
-
-static void put_compare_immediate(struct draft *d, const struct ir_step *step, enum x64_cc cc)
-{
-    x64_alu_ri(&d->t->x, X64_CMP, X64_W, use(d, step->rs1, X64_RBX), step->imm);
-    put_truth(d, step->rd, cc);
-}
-
-static void put_add_imm(struct draft *d, const struct ir_step *step)
-{
-    if (draft_knows(d, step->rs1))
-        set(d, step->rd, d->value[step->rs1] + (uint64_t)(int64_t)step->imm);
-    else if (step->imm == 0)
-        move(d, step->rd, step->rs1);
-    else
-        put_immediate(d, step, X64_ADD, X64_W);
-}
-
-static void put_add_imm_32(struct draft *d, const struct ir_step *step)
-{
-    if (draft_knows(d, step->rs1)) {
-        set(d, step->rd, (uint64_t)(int32_t)(d->value[step->rs1] + (uint64_t)(int64_t)step->imm));
-    } else if (step->imm == 0) {
-        unsigned reg = begin_result(d, step->rd);
-        put(d, 0x63 | X64_W, reg, use_operand(d, step->rs1, X64_RBX));
-        end_result(d, step->rd, reg);
-    } else {
-        put_immediate(d, step, X64_ADD, 0);
-    }
-}
-
-static void put_and_imm(struct draft *d, const struct ir_step *step)
-{
-    if (step->imm == 0xff) {
-        unsigned reg = begin_result(d, step->rd);
-        x64_rr(&d->t->x, 0xb6 | X64_0F | X64_BYTE_RM, reg, use(d, step->rs1, X64_RBX));
-        end_result(d, step->rd, reg);
-    } else {
-        put_immediate(d, step, X64_AND, X64_W);
-    }
-}
-
-/* ---- memory ---- */
-
-static uint16_t memop_of(const struct draft *d, const struct ir_step *step)
-{
-    return (uint16_t)(step->detail | d->offset / 2 << 4);
-}
-
-/* Base register and displacement of an access: X64_NO_REG where the address is known and near 0. */
-static unsigned address(struct draft *d, const struct ir_step *step, int32_t *ret_disp)
-{
-    *ret_disp = step->imm;
-    if (draft_knows(d, step->rs1)) {
-        uint64_t address = d->value[step->rs1] + (uint64_t)(int64_t)step->imm;
-        if ((int64_t)address == (int32_t)address) {
-            *ret_disp = (int32_t)address;
-            return X64_NO_REG;
-        }
-    }
-    return use(d, step->rs1, X64_RBX);
-}
-
-static void put_load(struct draft *d, const struct ir_step *step)
+static uint8_t *put_load_f64(struct draft *d, uint8_t *out, struct ir_step step)
 {
     int32_t disp;
-    unsigned base = address(d, step, &disp);
-    unsigned reg = step->rd ? begin_result(d, step->rd) : X64_RAX;
-    uint16_t memop = memop_of(d, step);
-    t1_note_access(d->t, memop);
-    t1_put_load(d->t, memop, reg, base, disp);
-    if (step->rd)
-        end_result(d, step->rd, reg);
-}
-
-static void put_store(struct draft *d, const struct ir_step *step)
-{
-    int32_t disp;
-    unsigned base = address(d, step, &disp), reg = use(d, step->rs2, X64_RBP);
-    uint16_t memop = memop_of(d, step);
-    t1_note_access(d->t, memop);
-    t1_put_store(d->t, memop, reg, base, disp);
-}
-
-static void put_load_f64(struct draft *d, const struct ir_step *step)
-{
-    int32_t disp;
-    unsigned guest = IR_FIRST_FP_REG + step->rd, base = address(d, step, &disp);
-    uint16_t memop = memop_of(d, step);
-    t1_note_access(d->t, memop);
+    unsigned guest = IR_FIRST_FP_REG + step.rd, base = address_of(d, step, &disp);
+    out = use_a(out, &d->t->draft_reg[step.rs1]);
+    struct x64 *x = begin_encoder(d, out);
+    note_access(d, out);
     if (is_in_host(d, guest)) {
         t1_load_xmm(d->t, d->t->host_of[guest], t1_guest_memory(base, disp), true);
-        return;
+    } else {
+        t1_put_load(d->t, memop_of(d, step), X64_RAX, base, disp);
+        x64_store(x, t1_reg_memory(guest), X64_RAX);
     }
-    t1_put_load(d->t, memop, X64_RAX, base, disp);
-    x64_store(&d->t->x, t1_reg_memory(guest), X64_RAX);
+    return end_encoder(d);
 }
 
-static void put_store_f64(struct draft *d, const struct ir_step *step)
+static uint8_t *put_store_f64(struct draft *d, uint8_t *out, struct ir_step step)
 {
     int32_t disp;
-    unsigned guest = IR_FIRST_FP_REG + step->rs2, base = address(d, step, &disp);
-    uint16_t memop = memop_of(d, step);
+    unsigned guest = IR_FIRST_FP_REG + step.rs2, base = address_of(d, step, &disp);
+    out = use_a(out, &d->t->draft_reg[step.rs1]);
+    struct x64 *x = begin_encoder(d, out);
     if (is_in_host(d, guest)) {
-        t1_note_access(d->t, memop);
+        note_access(d, out);
         t1_store_xmm(d->t, t1_guest_memory(base, disp), d->t->host_of[guest], true);
-        return;
+    } else {
+        x64_load(x, X64_RAX, t1_reg_memory(guest));
+        note_access(d, x->out);
+        t1_put_store(d->t, memop_of(d, step), X64_RAX, base, disp);
     }
-    x64_load(&d->t->x, X64_RAX, t1_reg_memory(guest));
-    t1_note_access(d->t, memop);
-    t1_put_store(d->t, memop, X64_RAX, base, disp);
+    return end_encoder(d);
+}
+
+static uint8_t *put_fence(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    begin_encoder(d, out);
+    t1_put_fence(d->t, (unsigned)step.imm & 0xff);
+    return end_encoder(d);
 }
 
 /* ---- the end ---- */
 
-void draft_put_jump(struct draft *d, uint64_t pc)
+uint8_t *draft_put_jump(struct draft *d, uint8_t *out, uint64_t pc)
 {
+    begin_encoder(d, out);
     d->exit_pc[d->t->exit_count] = pc;
     t1_put_jump(d->t, NULL);
+    return end_encoder(d);
 }
 
-void draft_put_side_exit(struct draft *d, const struct ir_step *step)
+uint8_t *draft_put_side_exit(struct draft *d, uint8_t *out, struct ir_step step)
 {
     static const uint8_t ccs[STEP_OP_COUNT] = {
         [STEP_eq] = X64_E,   [STEP_ne] = X64_NE,         [STEP_branch_lt_s] = X64_L,
         [STEP_ge_s] = X64_GE, [STEP_branch_lt_u] = X64_B, [STEP_ge_u] = X64_AE,
     };
-    enum x64_cc cc = (enum x64_cc)ccs[step->op];
-    unsigned a = use(d, step->rs1, X64_RBX);
-    if (step->rs2 == 0 && cc != X64_B && cc != X64_AE)
-        x64_test_rr(&d->t->x, X64_W, a, a);
-    else
-        put(d, 0x3b | X64_W, a, use_operand(d, step->rs2, X64_RBP));
-    d->exit_pc[d->t->exit_count] = draft_immediate(d, step);
-    t1_put_jump_if(d->t, cc, NULL);
+    const struct draft_reg *a = &d->t->draft_reg[step.rs1], *b = &d->t->draft_reg[step.rs2];
+    bool is_zero = step.rs2 == 0;
+    uint64_t test = as_rm(a->a) | as_reg(a->a) | 0x85 << 8;
+    uint64_t compare = b->rm | as_reg(a->a) | 0x3b << 8;
+    out = use_a(out, a);
+    out = put(out, is_zero ? test : compare, is_zero ? 3 : b->rm_bytes);
+    begin_encoder(d, out);
+    d->exit_pc[d->t->exit_count] = draft_immediate(d, &step);
+    t1_put_jump_if(d->t, (enum x64_cc)ccs[step.op], NULL);
+    return end_encoder(d);
 }
 
 /* Nothing that a jump to a known place does depends on the link. */
-static void put_jump(struct draft *d, unsigned rd, uint64_t pc)
+static uint8_t *put_jump(struct draft *d, uint8_t *out, unsigned rd, uint64_t pc)
 {
     if (rd)
-        set(d, rd, d->next_pc);
-    draft_put_jump(d, pc);
+        out = set(d, out, rd, d->next_pc);
     d->is_jump = true;
+    return draft_put_jump(d, out, pc);
 }
 
-static void put_jump_reg(struct draft *d, const struct ir_step *step)
+static uint8_t *put_jump_reg(struct draft *d, uint8_t *out, struct ir_step step)
 {
-    if (draft_knows(d, step->rs1)) {
-        put_jump(d, step->rd, (d->value[step->rs1] + draft_immediate(d, step)) & ~UINT64_C(1));
-        return;
+    if (draft_knows(d, step.rs1)) {
+        uint64_t pc = (d->value[step.rs1] + draft_immediate(d, &step)) & ~UINT64_C(1);
+        return put_jump(d, out, step.rd, pc);
     }
-    if (step->imm && is_in_host(d, step->rs1)) {
-        x64_lea(&d->t->x, X64_W, X64_RBX, x64_at(d->t->host_of[step->rs1], step->imm));
-    } else {
-        bring(d, X64_RBX, step->rs1);
-        if (step->imm)
-            x64_alu_ri(&d->t->x, X64_ADD, X64_W, X64_RBX, step->imm);
-    }
-    x64_alu_ri(&d->t->x, X64_AND, X64_W, X64_RBX, -2);
-    if (step->rd)
-        set_by(d, step->rd, d->next_pc, X64_RBP);
+    out = bring(out, X64_RBX, &d->t->draft_reg[step.rs1]);
+    struct x64 *x = begin_encoder(d, out);
+    if (step.imm)
+        x64_alu_ri(x, X64_ADD, X64_W, X64_RBX, step.imm);
+    x64_alu_ri(x, X64_AND, X64_W, X64_RBX, -2);
+    if (step.rd)
+        x->out = set_by(d, x->out, step.rd, d->next_pc, X64_RBP);
     t1_put_indirect_by_thunk(d->t);
+    return end_encoder(d);
+}
+
+static uint8_t *put_trap(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    begin_encoder(d, out);
+    t1_put_trap(d->t, draft_immediate(d, &step), step.detail);
+    return end_encoder(d);
 }
 
 /* ---- all ---- */
 
-void draft_put_step(struct draft *d, const struct ir_step *step)
+uint8_t *draft_put_step(struct draft *d, uint8_t *out, struct ir_step step)
 {
-    switch ((enum ir_step_op)step->op) {
+    switch ((enum ir_step_op)step.op) {
     case STEP_set:
-        set(d, step->rd, draft_immediate(d, step));
-        break;
+        return set(d, out, step.rd, draft_immediate(d, &step));
+    case STEP_move:
+        return move(d, out, step);
     case STEP_add:
-        put_add(d, step);
-        break;
     case STEP_sub:
-        put_binary(d, step, SUB, X64_W);
-        break;
     case STEP_and:
-        put_binary(d, step, 0x23, X64_W);
-        break;
     case STEP_or:
-        put_binary(d, step, 0x0b, X64_W);
-        break;
     case STEP_xor:
-        put_binary(d, step, 0x33, X64_W);
-        break;
-    case STEP_mul:
-        put_binary(d, step, 0xaf | X64_0F, X64_W);
-        break;
-    case STEP_shl:
-        put_shift(d, step, X64_66, X64_W);
-        break;
-    case STEP_shr:
-        put_shift(d, step, X64_F2, X64_W);
-        break;
-    case STEP_sar:
-        put_shift(d, step, X64_F3, X64_W);
-        break;
-    case STEP_lt_s:
-        put_comparison(d, step, X64_L);
-        break;
-    case STEP_lt_u:
-        put_comparison(d, step, X64_B);
-        break;
     case STEP_add_32:
-        put_binary(d, step, ADD, 0);
-        break;
     case STEP_sub_32:
-        put_binary(d, step, SUB, 0);
-        break;
+        return put_binary(d, out, step);
+    case STEP_mul:
     case STEP_mul_32:
-        put_binary(d, step, 0xaf | X64_0F, 0);
-        break;
+        return put_multiplication(d, out, step);
+    case STEP_shl:
+        return put_shift(d, out, step, X64_66, X64_W);
+    case STEP_shr:
+        return put_shift(d, out, step, X64_F2, X64_W);
+    case STEP_sar:
+        return put_shift(d, out, step, X64_F3, X64_W);
+    case STEP_lt_s:
+        return put_comparison(d, out, step, X64_L);
+    case STEP_lt_u:
+        return put_comparison(d, out, step, X64_B);
     case STEP_shl_32:
-        put_shift(d, step, X64_66, 0);
-        break;
+        return put_shift(d, out, step, X64_66, 0);
     case STEP_shr_32:
-        put_shift(d, step, X64_F2, 0);
-        break;
+        return put_shift(d, out, step, X64_F2, 0);
     case STEP_sar_32:
-        put_shift(d, step, X64_F3, 0);
-        break;
+        return put_shift(d, out, step, X64_F3, 0);
     case STEP_add_imm:
-        put_add_imm(d, step);
-        break;
-    case STEP_and_imm:
-        put_and_imm(d, step);
-        break;
-    case STEP_or_imm:
-        put_immediate(d, step, X64_OR, X64_W);
-        break;
-    case STEP_xor_imm:
-        put_immediate(d, step, X64_XOR, X64_W);
-        break;
-    case STEP_shl_imm:
-        put_shift_immediate(d, step, X64_SHL, X64_W);
-        break;
-    case STEP_shr_imm:
-        put_shift_immediate(d, step, X64_SHR, X64_W);
-        break;
-    case STEP_sar_imm:
-        put_shift_immediate(d, step, X64_SAR, X64_W);
-        break;
-    case STEP_lt_s_imm:
-        put_compare_immediate(d, step, X64_L);
-        break;
-    case STEP_lt_u_imm:
-        put_compare_immediate(d, step, X64_B);
-        break;
+        return put_add_imm(d, out, step);
     case STEP_add_imm_32:
-        put_add_imm_32(d, step);
-        break;
+        return put_add_imm_32(d, out, step);
+    case STEP_and_imm:
+        return step.imm == 0xff ? put_low_byte(d, out, step) : put_immediate(d, out, step);
+    case STEP_or_imm:
+    case STEP_xor_imm:
+        return put_immediate(d, out, step);
+    case STEP_shl_imm:
+    case STEP_shr_imm:
+    case STEP_sar_imm:
     case STEP_shl_imm_32:
-        put_shift_immediate(d, step, X64_SHL, 0);
-        break;
     case STEP_shr_imm_32:
-        put_shift_immediate(d, step, X64_SHR, 0);
-        break;
     case STEP_sar_imm_32:
-        put_shift_immediate(d, step, X64_SAR, 0);
-        break;
+        return put_shift_immediate(d, out, step);
+    case STEP_lt_s_imm:
+    case STEP_lt_u_imm:
+        return put_compare_immediate(d, out, step);
     case STEP_load:
-        put_load(d, step);
-        break;
+        return put_load(d, out, step);
     case STEP_store:
-        put_store(d, step);
-        break;
+        return put_store(d, out, step);
     case STEP_load_f64:
-        put_load_f64(d, step);
-        break;
+        return put_load_f64(d, out, step);
     case STEP_store_f64:
-        put_store_f64(d, step);
-        break;
+        return put_store_f64(d, out, step);
+    case STEP_fence:
+        return put_fence(d, out, step);
     case STEP_eq:
     case STEP_ne:
     case STEP_branch_lt_s:
     case STEP_ge_s:
     case STEP_branch_lt_u:
     case STEP_ge_u:
-        draft_put_side_exit(d, step);
-        draft_put_jump(d, d->next_pc);
-        break;
+        return draft_put_jump(d, draft_put_side_exit(d, out, step), d->next_pc);
     case STEP_jump:
-        put_jump(d, step->rd, draft_immediate(d, step));
-        break;
+        return put_jump(d, out, step.rd, draft_immediate(d, &step));
     case STEP_jump_reg:
-        put_jump_reg(d, step);
-        break;
+        return put_jump_reg(d, out, step);
     case STEP_trap:
-        t1_put_trap(d->t, draft_immediate(d, step), step->detail);
-        break;
+        return put_trap(d, out, step);
     case STEP_none:
     case STEP_OP_COUNT:
         break;
     }
+    return out;
 }

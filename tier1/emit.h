@@ -106,6 +106,18 @@ struct t1_exit {
     struct tb *to; /* a draft's are found later */
 };
 
+/* How the code of drafts gets at an integer register of the guest (draft_step.c). */
+struct draft_reg {
+    uint64_t rm;   /* an instruction with it as r/m, 64 bits wide, but for opcode and reg: */
+    uint8_t rm_bytes;
+    uint8_t load_bytes;  /* the same where it is in memory; 0: it is pinned, */
+    uint8_t store_bytes; /* or need not be stored */
+    uint8_t host;  /* where it is pinned, or X64_NO_REG */
+    uint8_t a, b;  /* there, or the scratch register it is brought to as an operand */
+    uint8_t result; /* there, or the scratch register that it is computed in */
+};
+_Static_assert(sizeof(struct draft_reg) == 16, "four are a cache line");
+
 /* One compile. Owner: the tier1 that embeds it; reused from block to block. */
 struct t1 {
     struct x64 x;
@@ -134,6 +146,7 @@ struct t1 {
     struct fault_point *faults; /* in the cache's arena, where they stay */
     uint32_t exits_planned, cold_count, exit_count, fault_count;
     struct draft_map *draft_map;      /* draft_map.c; or NULL */
+    struct draft_reg draft_reg[IR_FIRST_FP_REG];
     ir_ref muted_from, muted_until;   /* flt and fle between raise no flags (emit_sys.c) */
 
     /* registers (alloc.c) */
@@ -327,6 +340,8 @@ void t1_note_access(struct t1 *t, uint16_t memop);
 /* The access itself, between a register and [base of guest memory + base + disp], or with base
  * X64_NO_REG at disp: a load extends to 64 bits. */
 void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
+/* The order that a fence with these sets asks for. */
+void t1_put_fence(struct t1 *t, unsigned sets);
 void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
 struct x64_mem t1_guest_memory(unsigned base, int32_t disp);
 

@@ -312,13 +312,18 @@ void t1_emit_amo(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 /* x86 keeps all orders but earlier writes before later reads; a locked operation does. The sets are
  * as in the instruction: predecessors in bits 7-4, successors in 3-0, input output read write. */
-void t1_emit_fence(struct t1 *t, ir_ref ref, const struct t1_node *node)
+void t1_put_fence(struct t1 *t, unsigned sets)
 {
-    (void)ref;
     enum { INPUT = 8, OUTPUT = 4, READ = 2, WRITE = 1 };
-    unsigned before = (unsigned)node->imm >> 4, after = (unsigned)node->imm;
+    unsigned before = sets >> 4, after = sets;
     if (before & (OUTPUT | WRITE) && after & (INPUT | READ)) {
         x64_rm(&t->x, 0x83 | X64_LOCK, X64_OR, x64_at(X64_RSP, 0));
         x64_u8(&t->x, 0);
     }
+}
+
+void t1_emit_fence(struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    (void)ref;
+    t1_put_fence(t, (unsigned)node->imm);
 }

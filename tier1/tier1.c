@@ -334,6 +334,7 @@ static void init_pinned(struct t1 *t, const struct tier_options *options)
     TB_PINNED(NOTE_PINNED)
     TB_PINNED_FLOAT(NOTE_FLOAT)
     t->hinted = options->is_hinting ? t->pinned : 0;
+    draft_regs_init(t);
 #undef NOTE_FLOAT
 #undef NOTE_PINNED
 }

@@ -13,6 +13,7 @@
 enum ir_step_op {
     STEP_none, /* the instruction is no step */
     STEP_set,  /* rd := imm */
+    STEP_move, /* rd := rs1 */
     STEP_add, STEP_sub, STEP_and, STEP_or, STEP_xor, STEP_mul, /* rd := rs1 op rs2, as in ir_ops.def */
     STEP_shl, STEP_shr, STEP_sar, STEP_lt_s, STEP_lt_u,
     STEP_add_32, STEP_sub_32, STEP_mul_32, STEP_shl_32, STEP_shr_32, STEP_sar_32,
@@ -23,6 +24,7 @@ enum ir_step_op {
     STEP_store,     /* memory at rs1 + imm := rs2 */
     STEP_load_f64,  /* the same with f registers */
     STEP_store_f64,
+    STEP_fence,     /* imm, low 8 bits: as in ir_ops.def */
     /* what ends a block: */
     STEP_eq, STEP_ne, STEP_branch_lt_s, STEP_ge_s, STEP_branch_lt_u, STEP_ge_u, /* to imm if rs1 op rs2,
                        else to the next instruction */

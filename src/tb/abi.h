@@ -118,7 +118,8 @@ struct vcpu {
     _Atomic uint32_t pending;    /* bits set by any thread, cleared by the owner */
     _Atomic uint32_t is_sampled; /* set by the sampler, cleared by the owner: where is the guest? Tier 1
                                     looks at it and pending together */
-    uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code */
+    uint64_t reg[IR_GUEST_REGS]; /* 0-31 integer, 32-63 float; pinned ones are stale inside code;
+                                    [0] stays 0, and code reads it */
     uint64_t pc;
     uint32_t exit_reason;        /* enum vcpu_exit */
     uint32_t exit_trap;          /* enum ir_trap */

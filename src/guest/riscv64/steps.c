@@ -106,13 +106,22 @@ static inline struct ir_step unpack(uint64_t head, uint32_t imm)
 /* Programs use few of them, each often. What a half-word stands for is kept at a place chosen by the
  * half-word; an empty place stands for half-word 0, which is illegal and no step. Whoever asks for steps
  * holds a lock (guest.h). */
-enum { MEMOS_LOG2 = 12 };
+enum { MEMOS_LOG2 = 13 };
 static struct packed *memos; /* from pages_alloc, once and for all: NULL until the first is asked for */
+
+/* What is a move in other words. */
+static uint64_t as_move(uint64_t head)
+{
+    uint64_t rd = head & UINT64_C(0xff) << AT_RD, rs2 = head >> AT_RS2 & 0xff;
+    return STEP_move | rd | rs2 << AT_RS1 | head >> AT_SIZE << AT_SIZE;
+}
 
 __attribute__((noinline)) static void remember(struct packed *memo, uint32_t half)
 {
     struct rv64_insn insn = rv64_decode(half);
     *memo = pack(insn.row, insn.word, 2);
+    if (insn.row == RV64_add && rv64_rs1(insn.word) == 0)
+        memo->head = as_move(memo->head);
     memo->half = half;
 }
 
