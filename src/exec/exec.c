@@ -153,6 +153,8 @@ struct vcpu *exec_vcpu_create(struct exec *exec)
     tb_lock(exec->cache);
     thread->next = exec->threads;
     exec->threads = thread;
+    for (struct exec_thread *each = thread; each; each = each->next)
+        each->vcpu.is_alone = !thread->next;
     tb_unlock(exec->cache);
     return &thread->vcpu;
 }

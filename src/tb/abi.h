@@ -158,6 +158,8 @@ struct vcpu {
     uint8_t flags_of_mxcsr[64];  /* the guest's flags by MXCSR's, set by vcpu_init */
     uint8_t mxcsr_of_flags[32];  /* the other way round */
     void *owner;                 /* the exec record of this vcpu */
+    uint32_t is_alone;           /* there is no other vcpu, that could change mappings while generated code
+                                    runs (libcall.S); written by exec_vcpu_create: there is none in it then */
 };
 
 /* The guest's fcsr (frm in bits 7-5, flags below) while outside generated code. Setting it may

@@ -51,6 +51,8 @@
 #define VCPU_OFFSET_LIBCALL_COUNT 928
 #define VCPU_OFFSET_JUMP_CACHE 9808
 
+#define VCPU_OFFSET_IS_ALONE 75456
+
 /* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest. */
 #define JUMP_CACHE_SIZE 4096
 

@@ -10,6 +10,7 @@
 #include "src/tb/match_bytes.h"
 
 #define PAGE 4096
+#define ALIGNED_FROM 256 /* bytes from which on stores of 32 are aligned */
 
 /* RDI vcpu, RSI a, RDX b, RCX c; from then on RSI is a as a host address, R9 the operation's
  * counters, RAX 0, RDI free. */
@@ -92,8 +93,8 @@ bulk_found:
     \move \register, (%rsi,%rax)
     advance \bytes
     .endm
-    .macro copy_up_if bytes, move, register
-    testl $\bytes, %edi
+    .macro copy_up_if bytes, move, register, of=%edi
+    testl $\bytes, \of
     jz .Lsmaller\@
     copy_up \bytes, \move, \register
 .Lsmaller\@:
@@ -110,6 +111,15 @@ bulk_found:
     left
     room_of_both
     not_beyond_left
+    cmpq $ALIGNED_FROM, %rdi
+    jb .Lcopy_128
+    leal (%rsi,%rax), %r11d
+    negl %r11d
+    copy_up_if 1, movb, %r10b, %r11d
+    copy_up_if 2, movw, %r10w, %r11d
+    copy_up_if 4, movl, %r10d, %r11d
+    copy_up_if 8, movq, %r10, %r11d
+    copy_up_if 16, vmovdqu, %xmm8, %r11d
 .Lcopy_128:
     cmpq $128, %rdi
     jb .Lcopy_32
@@ -165,8 +175,8 @@ bulk_found:
     subq $\bytes, %rsi
     advance \bytes
     .endm
-    .macro copy_down_if bytes, move, register
-    testl $\bytes, %edi
+    .macro copy_down_if bytes, move, register, of=%edi
+    testl $\bytes, \of
     jz .Lsmaller\@
     copy_down \bytes, \move, \register
 .Lsmaller\@:
@@ -189,6 +199,25 @@ bulk_found:
     cmoval %r11d, %edi
     incl %edi
     not_beyond_left
+    cmpq $ALIGNED_FROM, %rdi
+    jb .Lback_128
+    movl %esi, %r11d
+    copy_down_if 1, movb, %r10b, %r11d
+    copy_down_if 2, movw, %r10w, %r11d
+    copy_down_if 4, movl, %r10d, %r11d
+    copy_down_if 8, movq, %r10, %r11d
+    copy_down_if 16, vmovdqu, %xmm8, %r11d
+.Lback_128:
+    cmpq $128, %rdi
+    jb .Lback_32
+    .irp offset, -32, -64, -96, -128
+    vmovdqu \offset(%rdx), %ymm8
+    vmovdqu %ymm8, \offset(%rsi)
+    .endr
+    addq $-128, %rdx
+    addq $-128, %rsi
+    advance 128
+    jmp .Lback_128
 .Lback_32:
     cmpq $32, %rdi
     jb .Lback_rest
@@ -220,6 +249,17 @@ bulk_found:
     movl $PAGE, %edi
     subl %r10d, %edi
     not_beyond_left
+    cmpq $ALIGNED_FROM, %rdi
+    jb .Lfill_128
+    testl $7, %r10d
+    jnz .Lfill_128
+.Lfill_align:
+    leal (%rsi,%rax), %r10d
+    testl $31, %r10d
+    jz .Lfill_128
+    movq %rdx, (%rsi,%rax)
+    advance 8
+    jmp .Lfill_align
 .Lfill_128:
     cmpq $128, %rdi
     jb .Lfill_32

@@ -5,7 +5,9 @@
  * tier 2, with c in R11, which changes in place of RBP; tb_libcall_NAME as a vcpu_helper. A fault
  * anywhere in here goes on at tb_libcall_fault, which returns IR_NOT_DONE; so quick functions use no
  * stack, and nothing is written before it is certain that all can be written: a destination within
- * one page faults at the first store or not at all, others are probed. They need AVX2 and BMI2. */
+ * one page faults at the first store or not at all, others are probed. A long move to where
+ * it overlaps with its source could not be begun anew, should another thread take the destination away
+ * half way; so there must be no other. They need AVX2 and BMI2. */
 #include "src/tb/abi_offsets.h"
 #include "src/tb/match_bytes.h"
 
@@ -142,6 +144,35 @@ tb_libcall_fault:
     \move \high, -\bytes(%r13,%r10)
     .endm
 
+/* \reg... := bytes at RBX + \offset; and the other way, at R10 + \offset: 32 for each register. */
+    .macro load offset, reg, more:vararg
+    vmovdqu \offset(%r13,%rbx), \reg
+    .ifnb \more
+    load "\offset + 32", \more
+    .endif
+    .endm
+    .macro store offset, reg, more:vararg
+    vmovdqu \reg, \offset(%r13,%r10)
+    .ifnb \more
+    store "\offset + 32", \more
+    .endif
+    .endm
+    .macro move_on bytes
+    addq $\bytes, %rbx
+    addq $\bytes, %r10
+    .endm
+
+/* To \elsewhere when the two overlap. */
+    .macro apart elsewhere
+    movq %rax, %r10
+    subq %rbx, %r10
+    cmpq %rbp, %r10
+    jb \elsewhere
+    negq %r10
+    cmpq %rbp, %r10
+    jb \elsewhere
+    .endm
+
     begin move, MOVE
     within_page .Lmove_pages
 .Lmove_any:
@@ -229,54 +260,98 @@ tb_libcall_fault:
     vzeroupper
     count MOVE, %rbp
     retq
-/* Not within one page, or empty. When the two overlap, a fault half way would have changed the
- * source. */
+/* Not within one page, or empty. */
 .Lmove_pages:
     testq %rbp, %rbp
     jz .Lmove_done
     cmpq $MOVE_MAX, %rbp
     ja tb_libcall_fault
-    movq %rax, %r10
-    subq %rbx, %r10
-    cmpq %rbp, %r10
-    jb tb_libcall_fault
-    negq %r10
-    cmpq %rbp, %r10
-    jb tb_libcall_fault
+    apart .Lmove_overlapping
     touch_pages %rbx, cmpb
     touch_pages %rax, orb
     cmpq $256, %rbp
     jbe .Lmove_any
-    jmp .Lmove_apart
-.Lmove_257:
-    movq %rax, %r10
-    subq %rbx, %r10
-    cmpq %rbp, %r10
-    jb tb_libcall_fault
-    negq %r10
-    cmpq %rbp, %r10
-    jb tb_libcall_fault
-    touch_pages %rbx, cmpb
-/* More than 256 bytes that do not overlap: RBX from, R10 to, RBP bytes left. */
-.Lmove_apart:
     count MOVE, %rbp
+    jmp .Lmove_up
+.Lmove_257:
+    apart .Lmove_overlapping
+    touch_pages %rbx, cmpb
+    count MOVE, %rbp
+/* More than 256 bytes upwards, apart or to below. The first 32 and the last 64 are loaded before and
+ * stored at the end, what is between by aligned stores. */
+.Lmove_up:
     movq %rax, %r10
-.Lmove_128:
-    .irp offset, 0, 32, 64, 96
-    vmovdqu \offset(%r13,%rbx), %ymm8
-    vmovdqu %ymm8, \offset(%r13,%r10)
-    .endr
-    subq $-128, %rbx
-    subq $-128, %r10
-    addq $-128, %rbp
-    cmpq $128, %rbp
-    jae .Lmove_128
+    load 0, %ymm12
     addq %rbp, %rbx
+    load -64, %ymm13, %ymm14
+    subq %rbp, %rbx
+    orq $31, %r10
+    subq %rax, %r10
+    incq %r10
+    addq %r10, %rbx
+    subq %r10, %rbp
+    addq %rax, %r10
+    subq $128, %rbp
+.Lmove_up_128:
+    load 0, %ymm8, %ymm9, %ymm10, %ymm11
+    store 0, %ymm8, %ymm9, %ymm10, %ymm11
+    move_on 128
+    subq $128, %rbp
+    jae .Lmove_up_128
+    addq $128, %rbp
+    cmpq $64, %rbp
+    jb .Lmove_up_end
+    load 0, %ymm8, %ymm9
+    store 0, %ymm8, %ymm9
+    addq $64, %r10
+    subq $64, %rbp
+.Lmove_up_end:
     addq %rbp, %r10
-    .irp offset, -128, -96, -64, -32
-    vmovdqu \offset(%r13,%rbx), %ymm8
-    vmovdqu %ymm8, \offset(%r13,%r10)
-    .endr
+    store -64, %ymm13, %ymm14
+    vmovdqu %ymm12, (%r13,%rax)
+    vzeroupper
+    retq
+/* More than 256 bytes that overlap. */
+.Lmove_overlapping:
+    cmpl $0, IN_VCPU(VCPU_OFFSET_IS_ALONE)
+    je tb_libcall_fault
+    cmpq $256, %rbp
+    jbe tb_libcall_fault
+    cmpq $MOVE_MAX, %rbp
+    ja tb_libcall_fault
+    touch_pages %rbx, cmpb
+    touch_pages %rax, orb
+    count MOVE, %rbp
+    cmpq %rbx, %rax
+    jbe .Lmove_up
+/* Downwards likewise, with the last 32 and the first 64. */
+    load 0, %ymm13, %ymm14
+    addq %rbp, %rbx
+    leaq (%rax,%rbp), %r10
+    load -32, %ymm12
+    vmovq %r10, %xmm15
+    decq %r10
+    andl $31, %r10d
+    incq %r10
+    subq %r10, %rbx
+    subq %r10, %rbp
+    leaq (%rax,%rbp), %r10
+    subq $128, %rbp
+.Lmove_down_128:
+    load -128, %ymm8, %ymm9, %ymm10, %ymm11
+    store -128, %ymm8, %ymm9, %ymm10, %ymm11
+    move_on -128
+    subq $128, %rbp
+    jae .Lmove_down_128
+    cmpq $-64, %rbp
+    jl .Lmove_down_end
+    load -64, %ymm8, %ymm9
+    store -64, %ymm8, %ymm9
+.Lmove_down_end:
+    movq %rax, %r10
+    store 0, %ymm13, %ymm14
+    vmovq %xmm15, %r10
+    store -32, %ymm12
     vzeroupper
     retq
     end move
@@ -318,15 +393,21 @@ tb_libcall_fault:
     cmpq $MOVE_MAX, %rbp
     ja tb_libcall_fault
     count SET, %rbp
+    vmovdqu %ymm8, (%r13,%rax)
     movq %rax, %rbx
+    orq $31, %rbx
+    incq %rbx
+    leaq -128(%r10), %rbp
+    cmpq %rbp, %rbx
+    ja .Lset_end
 .Lset_128:
     .irp offset, 0, 32, 64, 96
     vmovdqu %ymm8, \offset(%r13,%rbx)
     .endr
     subq $-128, %rbx
-    addq $-128, %rbp
-    cmpq $128, %rbp
-    jae .Lset_128
+    cmpq %rbp, %rbx
+    jbe .Lset_128
+.Lset_end:
     .irp offset, -128, -96, -64, -32
     vmovdqu %ymm8, \offset(%r13,%r10)
     .endr

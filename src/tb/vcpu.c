@@ -25,6 +25,7 @@ _Static_assert(offsetof(struct vcpu, bulk) == VCPU_OFFSET_BULK, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, libcall_count) == VCPU_OFFSET_LIBCALL_COUNT, "vcpu offset");
 _Static_assert(sizeof(struct bulk_count) == 16, "bulk.S");
 _Static_assert(offsetof(struct vcpu, jump_cache) == VCPU_OFFSET_JUMP_CACHE, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, is_alone) == VCPU_OFFSET_IS_ALONE, "vcpu offset");
 _Static_assert(sizeof(struct jump_cache_entry) == 16 && offsetof(struct jump_cache_entry, pc) == 0 &&
                    offsetof(struct jump_cache_entry, entry) == 8, "enter.S");
 

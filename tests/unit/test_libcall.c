@@ -41,7 +41,7 @@ static bool may_be_left(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c
     bool has_page_end = c && (a ^ (a + c - 1)) >= PAGE;
     switch (kind) {
     case IR_LIBCALL_MOVE:
-        return is_overlapping && (is_long || has_page_end);
+        return is_overlapping && (is_long ? !vcpu->is_alone : has_page_end);
     case IR_LIBCALL_SET:
         return false;
     case IR_LIBCALL_LENGTH:
@@ -61,6 +61,7 @@ static void check_one(enum ir_libcall kind, uint64_t a, uint64_t b, uint64_t c)
 {
     memcpy(before, memory, BYTES);
     memcpy(wanted, memory, BYTES);
+    vcpu->is_alone = draw(4) != 0;
     const struct byte_range range = {
         .bytes = wanted, .readable = BYTES, .writable = first_unwritable};
     uint64_t result = libcall_on_bytes(&range, kind, a, b, c);
