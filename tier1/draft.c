@@ -142,6 +142,7 @@ static bool walk(struct draft *d, const struct tier_draft *job)
     if (d->last.op == STEP_none && halt.length > 0)
         out = end_at(d, &halt);
     t->x.out = out;
+    d->last_at = halt.at;
     bool is_indirect = d->last.op == STEP_jump_reg && !d->is_jump;
     d->entries = is_cut ? 0 : is_indirect ? halt.length : t->guest_length;
     return d->last.op != STEP_none;
@@ -152,7 +153,8 @@ static bool walk(struct draft *d, const struct tier_draft *job)
 static bool begin(struct t1 *t, const struct tier_draft *job, size_t most_bytes)
 {
     t1_need(t, DRAFT_MAX_EXITS);
-    t->tb = job->tb;
+    t->tb = t->last_tb = job->tb;
+    t->block = NULL;
     t->is_counted = true;
     t->guest_pc = job->tb->pc;
     t->exits_planned = DRAFT_MAX_EXITS;
@@ -224,6 +226,7 @@ static enum status make(struct t1 *t, struct tier_draft *job, struct error *err)
     }
     expect_exits(&d, job);
     struct tb_code *code = take_code(t);
+    code->last_half_words = (uint8_t)(d.last_at / 2);
     if (!link_exits(&d, code))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     if (d.entries > 0)

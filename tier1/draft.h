@@ -21,6 +21,7 @@ struct draft {
     uint32_t entries;   /* instructions that may be entered: those before the block with an indirect exit,
                            which tells the loop which TB it belongs to; none where the draft ends because a
                            block may be no longer, for one that begins inside it is; else all */
+    uint32_t last_at;   /* offset in the guest's code of its last basic block */
     uint32_t begin;     /* offset of the first instruction's code */
     uint8_t way[DRAFT_MAX_INSNS]; /* what each instruction takes: draft_way() */
 };

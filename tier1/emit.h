@@ -129,6 +129,8 @@ struct t1 {
     uint32_t mode;
     struct tb_cache *cache;
     struct tb *tb;
+    struct tb *last_tb; /* to which an indirect exit belongs */
+    uint32_t piece;     /* of the block, that is being emitted */
     bool is_counted; /* see tier_job */
     const struct tier_options *options;
     unsigned features; /* enum t1_feature */

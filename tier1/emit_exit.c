@@ -28,9 +28,9 @@ static void leave(struct t1 *t, struct x64_mem thunk)
     x64_r12(&t->x, 0xff, 4, thunk.disp);
 }
 
-static void leave_with_tb(struct t1 *t, struct x64_mem thunk)
+static void leave_with_tb(struct t1 *t, const struct tb *tb, struct x64_mem thunk)
 {
-    x64_rip(&t->x, 0x8d | X64_W, X64_RAX, t->tb, 0);
+    x64_rip(&t->x, 0x8d | X64_W, X64_RAX, tb, 0);
     leave(t, thunk);
 }
 
@@ -64,6 +64,52 @@ void t1_count_insns(struct t1 *t, uint32_t insns)
     count(t, COUNTER_INSNS_TIER1, insns);
 }
 
+/* ---- statistics of blocks of several pieces ---- */
+
+static uint32_t piece_insns(const struct ir_block *block, uint32_t piece)
+{
+    bool is_last = piece + 1 == block->piece_count;
+    uint32_t end = is_last ? block->guest_length : block->pieces[piece + 1].first;
+    return end - block->pieces[piece].first;
+}
+
+/* The piece behind an exit to pc; piece_count: there is none. Exits that are never taken have been left
+ * out. */
+static uint32_t piece_behind(const struct t1 *t, uint64_t pc)
+{
+    uint32_t piece = t->piece + 1;
+    while (piece < t->block->piece_count &&
+           t->block->pieces[piece].exit_offset != (uint32_t)(pc - t->guest_pc))
+        piece++;
+    return piece;
+}
+
+/* Counts the pieces up to the one given, without it. */
+static void count_pieces(struct t1 *t, uint32_t piece)
+{
+    while (++t->piece < piece)
+        t1_count_insns(t, piece_insns(t->block, t->piece));
+}
+
+static void begin_counted_exit(struct t1 *t, uint64_t pc)
+{
+    if (t->options->is_counting_stats && t->block->piece_count)
+        count_pieces(t, piece_behind(t, pc));
+}
+
+/* Behind an exit that was not taken. */
+static void end_counted_exit(struct t1 *t)
+{
+    if (t->options->is_counting_stats && t->piece < t->block->piece_count)
+        t1_count_insns(t, piece_insns(t->block, t->piece));
+}
+
+static uint32_t first_insns(const struct t1 *t)
+{
+    bool is_draft = !t->block;
+    return is_draft || !t->block->piece_count ? t->guest_length : piece_insns(t->block, 0);
+}
+
 void t1_emit_prologue(struct t1 *t)
 {
     x64_nop(&t->x, TB_ENTRY_SLOT_BYTES); /* the entry slot: tb_publish turns it into a jump */
@@ -71,7 +117,7 @@ void t1_emit_prologue(struct t1 *t)
         x64_rip(&t->x, 0xff, 1, &t->tb->heat, 0); /* dec */
         x64_jcc_to(&t->x, X64_S, tb_stub(t->tb));
     }
-    t1_count_insns(t, t->guest_length);
+    t1_count_insns(t, first_insns(t));
     count(t, COUNTER_BLOCKS_TIER1, 1);
     store_pinned(t);
 }
@@ -144,6 +190,7 @@ void t1_emit_exit_direct(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
+    begin_counted_exit(t, node->imm);
     struct tb *to = t1_successor(t, node->imm);
     if (is_backward(t, node->imm))
         put_poll(t, true, cold_poll_direct)->to = to;
@@ -170,6 +217,7 @@ void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
+    begin_counted_exit(t, node->imm);
     struct t1_compare compare = t1_condition(t, node, 0);
     struct tb *to = t1_successor(t, node->imm);
     if (is_backward(t, node->imm)) {
@@ -180,6 +228,7 @@ void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
     t1_emit_compare(t, &compare);
     t1_put_jump_if(t, (enum x64_cc)compare.cc, to);
+    end_counted_exit(t);
 }
 
 /* ---- indirect exits ---- */
@@ -195,7 +244,7 @@ static void cold_poll_indirect(struct t1 *t, const struct t1_cold *cold)
 /* The latest successor of this block, by its record. Gives the jump of a miss. */
 static uint32_t put_inline_cache(struct t1 *t, unsigned pc)
 {
-    x64_rip(&t->x, 0x8b | X64_W, X64_RAX, &t->tb->inline_cache, 0);
+    x64_rip(&t->x, 0x8b | X64_W, X64_RAX, &t->last_tb->inline_cache, 0);
     x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, TB_OFFSET_PC));
     uint32_t miss = x64_jcc(&t->x, X64_NE);
     count(t, COUNTER_INLINE_CACHE_HITS, 1);
@@ -221,10 +270,10 @@ static void put_jump_cache(struct t1 *t, unsigned pc)
 /* Where no inline cache knows the pc. */
 static void put_slower_exit(struct t1 *t, unsigned pc)
 {
-    if (t->options->is_caching_jumps && !t->tb->is_observing)
+    if (t->options->is_caching_jumps && !t->last_tb->is_observing)
         put_jump_cache(t, pc);
     x64_store(&t->x, T1_VCPU(pc), pc);
-    leave_with_tb(t, T1_VCPU(thunk_indirect));
+    leave_with_tb(t, t->last_tb, T1_VCPU(thunk_indirect));
 }
 
 static void cold_miss(struct t1 *t, const struct t1_cold *cold)
@@ -237,13 +286,14 @@ static void cold_miss(struct t1 *t, const struct t1_cold *cold)
 static bool has_many_destinations(const struct t1 *t)
 {
     enum { MANY = 3 };
-    return t->options->is_caching_jumps && tb_profile_of(t->tb)->observed_count >= MANY;
+    return t->options->is_caching_jumps && tb_profile_of(t->last_tb)->observed_count >= MANY;
 }
 
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
+    begin_counted_exit(t, 0);
     t1_take_gpr(t, X64_RAX);
     unsigned pc = t1_use_gpr(t, node->operand[0]);
     put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc;
@@ -257,7 +307,7 @@ void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 void t1_put_indirect_by_thunk(struct t1 *t)
 {
     if (t->options->is_caching_jumps && !t->options->is_counting_stats)
-        leave_with_tb(t, T1_VCPU(thunk_jump));
+        leave_with_tb(t, t->last_tb, T1_VCPU(thunk_jump));
     else
         put_slower_exit(t, X64_RBX);
 }
@@ -282,6 +332,7 @@ void t1_emit_exit_trap(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
     t1_clean_homes(t);
+    begin_counted_exit(t, 0);
     t1_put_trap(t, node->imm, node->operand[2]);
 }
 

@@ -185,6 +185,7 @@ static void emit_block(struct t1 *t)
     t->is_full = false;
     t->cold_count = 0;
     t->muted_from = t->muted_until = 0;
+    t->piece = 0;
     t->exit_count = 0;
     t->fault_count = 0;
     t->faults = arena_reserve(&t->cache->arena, 2 * t->block->length * sizeof *t->faults);
@@ -224,6 +225,8 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
 {
     struct tb_code *code = t1_new_code(t, start, size_bytes);
     code->rare_bytes = bytes_of_colds(t);
+    if (t->block->piece_count)
+        code->last_half_words = (uint8_t)(t->block->pieces[t->block->piece_count - 1].offset_bytes / 2);
     for (uint32_t i = 0; i < t->exit_count; i++)
         tb_link(t->cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
                 TB_LINK_JUMP);
@@ -272,6 +275,7 @@ static size_t begin_block(struct t1 *t, const struct tier_job *job)
     const struct ir_block *block = job->block;
     t->cache = job->cache;
     t->tb = job->tb;
+    t->last_tb = job->last_tb ? job->last_tb : job->tb;
     t->is_counted = job->is_counted;
     t->block = block;
     t->insns = block->insns;

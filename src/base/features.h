@@ -24,6 +24,8 @@
             "blocks are made in one pass until they have run a few times (tier 1)")                \
     FEATURE(long_drafts, "tier1 auto",                                                             \
             "drafts go on behind branches, and can be entered on their way (tier 1)")              \
+    FEATURE(superblocks, "tier1 auto",                                                             \
+            "blocks that are not counted go on behind branches (tier 1)")                          \
     FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \
     FEATURE(narrowing, "auto", "32-bit dataflow: what holds 32 bits is computed on 32 (tier 2)")   \
     FEATURE(selects, "auto", "what a branch skips is computed and selected, if it is short (tier 2)") \

@@ -276,6 +276,8 @@ bool draft_takes(struct exec_thread *thread, struct tb *tb);
 /* routines.c: makes the block's jump back to the header of a loop lead to the loop's routine, when
  * there is one. True when it was changed. Lock held. */
 bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *block);
+/* The same for a block of several pieces. */
+void routines_apply_super(struct exec *exec, struct arena *arena, struct ir_block *block);
 /* The same for a TB that is about to be compiled for tier 1: it is watched first, to see whether its
  * loop, or the function that it begins, runs often enough to be looked at. Its heat is then to be
  * routines_watch_heat. Lock held. */
@@ -361,6 +363,10 @@ void sampler_meet(struct exec *exec, struct tb *tb);
 /* Begins to count the blocks that were met in forming the latest region, whose root it was; false: there
  * were none. Lock held. */
 bool sampler_counts_met(struct exec_thread *thread, struct tb *root);
+/* The region with this root is refused: what was counted for it is not any more. Clearly so: whatever is in
+ * it needs more samples from now on. Lock held. */
+void sampler_refuse(struct exec_thread *thread, const struct tb *root, const struct ir_region *region,
+                    bool is_clear);
 /* vcpu->is_sampled is set, and tb is next to run: notes where the guest is. No lock held. */
 void sampler_note(struct exec_thread *thread, struct tb *tb);
 

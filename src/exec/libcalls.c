@@ -149,7 +149,7 @@ static bool is_relied_on_by_callers(struct exec *exec, struct arena *arena, cons
     for (const struct tb_link *link = tb->incoming; link; link = link->next_incoming) {
         const uint8_t *site = exec->cache->memory->x_base + link->site;
         const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
-        uint64_t pc = code && code->tier == TB_TIER_1 ? code->tb->pc & ~UINT64_C(1) : 0;
+        uint64_t pc = code && code->tier == TB_TIER_1 ? tb_last_pc(code) & ~UINT64_C(1) : 0;
         if (pc && is_relied_on_by(exec, arena, block_at(exec, arena, pc), tb->pc, changed))
             return true;
     }
@@ -170,7 +170,7 @@ static void drop_callers(struct exec *exec, struct arena *arena, const struct tb
         const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
         if (!code || code->is_dropped || code->tb->tier != TB_TIER_1 || code->tb->pc & 1)
             continue;
-        if (ir_called_pc(block_at(exec, arena, code->tb->pc)) == tb->pc)
+        if (ir_called_pc(block_at(exec, arena, tb_last_pc(code))) == tb->pc)
             drop_tb(exec, code->tb);
     }
 }

@@ -97,7 +97,7 @@ enum status lockstep_create(struct exec *exec, const struct exec_tiers *tiers, s
         return error_set(err, STATUS_BAD_OPTION, "lockstep with tier 2: built without LLVM");
     config.mode = config.lockstep.reference == TB_TIER_0 ? EXEC_TIER0 : EXEC_TIER1;
     config.opt_passes = OPT_NONE;
-    config.features &= ~(1u << FEATURE_drafts); /* it runs the IR */
+    config.features &= ~(1u << FEATURE_drafts | 1u << FEATURE_superblocks); /* it runs the IR of a block */
     config.dump = 0;
     config.lockstep.is_on = false;
     struct exec *replayer;

@@ -436,6 +436,19 @@ static bool is_soon_left(struct exec *exec, struct compile_job *job)
            !run_length_is_enough(exec, job->tier_job.region, job->run_length);
 }
 
+/* The asker stays in tier 1; and so does, it seems, what else is in the region when that is left far too soon,
+ * as an interpreter's parts are. Lock held. */
+static void refuse(struct exec_thread *thread, struct compile_job *job)
+{
+    struct exec *exec = thread->exec;
+    const struct ir_region *region = job->tier_job.region;
+    struct tb *tb = job->asker;
+    dump_promotion(exec, job, "refused", 0);
+    stay_in_tier1(thread, tb);
+    sampler_refuse(thread, tb, region, !run_length_is_enough(exec, region, 2 * job->run_length));
+    forget_job(exec, job);
+}
+
 /* On one CPU jobs are not to wait: the budget is for what is hot by then. */
 static bool may_put(struct exec *exec)
 {
@@ -459,9 +472,7 @@ static struct compile_job *job_wanted(struct exec_thread *thread, struct tb *tb,
         return NULL;
     }
     if (is_soon_left(exec, job)) {
-        dump_promotion(exec, job, "refused", 0);
-        forget_job(exec, job);
-        stay_in_tier1(thread, tb);
+        refuse(thread, job);
         return NULL;
     }
     return job;

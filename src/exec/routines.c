@@ -110,6 +110,18 @@ bool routines_apply(struct exec *exec, struct arena *arena, struct ir_block *blo
     return true;
 }
 
+/* The last of several pieces may close a loop that begins further up. */
+void routines_apply_super(struct exec *exec, struct arena *arena, struct ir_block *block)
+{
+    const struct ir_insn *last = ir_last(block);
+    const struct ir_insn *exit = last[-1].op == IR_exit_if ? last - 1 : last;
+    uint64_t latch_pc = block->guest_pc + block->pieces[block->piece_count - 1].offset_bytes;
+    bool is_near = exit->imm <= latch_pc && latch_pc - exit->imm <= MAX_LOOP_BYTES;
+    if (exec->has_routines && last->op == IR_exit_direct && is_near && !(exit->imm & 1) &&
+        (libcalls_has(exec, exit->imm) || has_routine(exec, arena, exit->imm, block->mode)))
+        routine_redirect(block, exit->imm);
+}
+
 /* ---- in tier 1, loops that run often ---- */
 
 /* Is the heat that tier 1 counts down ours to use, and would we see much of it? */

@@ -198,9 +198,9 @@ static struct counted_group *new_group(struct exec_thread *thread)
 
 bool sampler_is_unknown(const struct exec *exec, const struct tb *tb)
 {
-    return exec->options.is_sampling && tb->tier == TB_TIER_1 && !tb->is_counted && !draft_is(tb) &&
-           tb->failed_tier > TB_TIER_2 && tb->requested_tier == TB_TIER_NONE &&
-           !tb_profile_of(tb)->is_in_region;
+    bool may_run = tb->is_inside ? tb->tier <= TB_TIER_1 : tb->tier == TB_TIER_1 && !draft_is(tb);
+    return exec->options.is_sampling && may_run && !tb->is_counted && tb->failed_tier > TB_TIER_2 &&
+           tb->requested_tier == TB_TIER_NONE && !tb_profile_of(tb)->is_in_region;
 }
 
 void sampler_meet(struct exec *exec, struct tb *tb)
@@ -230,6 +230,27 @@ bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
     return group->count > 0;
 }
 
+static void double_samples(struct tb_profile *profile)
+{
+    profile->doublings += profile->doublings < MAX_DOUBLINGS;
+}
+
+void sampler_refuse(struct exec_thread *thread, const struct tb *root, const struct ir_region *region,
+                    bool is_clear)
+{
+    struct exec *exec = thread->exec;
+    struct counted_group *groups = exec->sampler.groups;
+    for (uint32_t i = 0; i < COUNTED_GROUPS; i++)
+        if (groups[i].count > 0 && groups[i].root == root &&
+            groups[i].flushes == exec->cache->stats.flushes)
+            end_group(thread, &groups[i]);
+    for (uint32_t i = region->is_dispatching; is_clear && i < region->length; i++) {
+        struct tb *tb = tb_find(exec->cache, region->nodes[i].block->guest_pc, region->mode);
+        if (tb)
+            double_samples(tb_profile(exec->cache, tb));
+    }
+}
+
 /* From now on the executions of the block are counted, and of those that a region of it would have,
  * if that may be compiled soon. Lock held. */
 static void count_around(struct exec_thread *thread, struct tb *tb)
@@ -245,7 +266,7 @@ static void count_around(struct exec_thread *thread, struct tb *tb)
         return;
     sampler_meet(exec, tb);
     sampler_counts_met(thread, tb);
-    profile->doublings += profile->doublings < MAX_DOUBLINGS;
+    double_samples(profile);
     profile->samples = profile->recent_samples = 0;
 }
 

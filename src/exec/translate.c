@@ -151,6 +151,76 @@ struct ir_block *translate_ir(struct exec *exec, struct arena *arena, uint64_t p
     return block;
 }
 
+/* ---- superblocks ----
+ *
+ * Tier 1's code of a block goes on behind branches that are not taken, as long as nobody counts it: counts and
+ * regions are of single blocks. What it goes over is marked (tb.is_inside), for it may run without being
+ * counted; and code of tier 2 or 3 is not gone past (tb_publish). */
+
+enum { SUPERBLOCK_INSNS = 64 };
+
+static bool may_be_super(struct exec *exec, const struct tb *tb)
+{
+    bool is_counting = exec->options.is_counting_heat && !exec->options.is_sampling;
+    return exec_has(exec, FEATURE_superblocks) && !is_counting && !tb->is_observing && !tb->is_watched &&
+           !tier_counts_heat(&exec->options, tb) && !(tb->pc & 1) && !libcalls_has(exec, tb->pc) &&
+           !(exec->config.dump & EXEC_DUMP_REGISTERS);
+}
+
+struct going_on {
+    struct exec *exec;
+    uint32_t mode;
+};
+
+static bool goes_on_at(void *context, uint64_t next_pc)
+{
+    const struct going_on *going_on = context;
+    struct exec *exec = going_on->exec;
+    const struct tb *next = tb_find(exec->cache, next_pc, going_on->mode);
+    return !(next && next->tier >= TB_TIER_2) && !libcalls_has(exec, next_pc);
+}
+
+/* The block with what follows behind its branches, in place of `block`; it, if nothing does. */
+static struct ir_block *translate_super(struct exec *exec, struct arena *arena, struct ir_block *block)
+{
+    struct going_on going_on = {exec, block->mode};
+    uint32_t max_insns = exec->config.max_block_insns;
+    struct guest_limits limits = {
+        .max_guest_insns = max_insns < SUPERBLOCK_INSNS ? max_insns : SUPERBLOCK_INSNS,
+        .goes_on = goes_on_at,
+        .context = &going_on,
+    };
+    if (block->length < 2 || ir_last(block)[-1].op != IR_exit_if || block->guest_pc & 1)
+        return block;
+    struct ir_block *longer = exec->config.isa->translate(
+        arena, translate_fetch, exec->config.space, block->guest_pc, block->mode, &limits);
+    if (!longer || longer->piece_count == 0)
+        return block;
+    libcalls_check_call(exec, arena, longer);
+    routines_apply_super(exec, arena, longer);
+    verify(longer, "translation");
+    return longer;
+}
+
+/* Marks what the code of the block goes over; gives the TB of its last piece, NULL when it has one piece or
+ * there is no place for a record. */
+static struct tb *mark_inside(struct exec *exec, const struct ir_block *block)
+{
+    struct tb *tb = NULL;
+    for (uint32_t i = 1; i < block->piece_count; i++) {
+        tb = tb_reference(exec->cache, block->guest_pc + block->pieces[i].offset_bytes, block->mode);
+        if (!tb)
+            return NULL;
+        tb->is_inside = true;
+    }
+    if (tb && tb->tier == TB_TIER_NONE)
+        tb->guest_size_bytes =
+            (uint16_t)(block->guest_pc + block->guest_size_bytes - tb->pc);
+    return tb;
+}
+
+/* ---- optimisation ---- */
+
 static struct ir_block *run_passes(struct exec *exec, struct arena *arena, struct ir_block *block,
                                    uint32_t passes)
 {
@@ -243,11 +313,13 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
     if (level == TB_TIER_1)
         routines_meet(exec, arena, tb);
     struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
-    expect_successors(exec, block);
     if ((exec->has_routines || exec->has_libcalls) && level == TB_TIER_1)
         routines_watch(exec, arena, tb, block);
     else
         routines_apply(exec, arena, block);
+    if (level == TB_TIER_1 && may_be_super(exec, tb))
+        block = translate_super(exec, arena, block);
+    expect_successors(exec, block);
     *ret_inlined_pc = level == TB_TIER_1 ? libcalls_inline(exec, arena, block) : 0;
     translate_end_stage(exec, EXEC_STAGE_DECODE, &ticks);
     if (exec->config.dump) {
@@ -369,6 +441,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     struct tier_job job = {
         .cache = exec->cache,
         .tb = tb,
+        .last_tb = mark_inside(exec, block),
         .block = block,
         .level = level,
         .is_counted = tier_counts_heat(&exec->options, tb) || tb->is_watched,

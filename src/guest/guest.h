@@ -11,6 +11,9 @@ typedef const uint8_t *guest_fetch(void *context, uint64_t pc, size_t *ret_avail
 
 struct guest_limits {
     uint32_t max_guest_insns; /* per block, at least 1 */
+    /* Is the block to go on at next_pc, behind a branch that goes forward and is not taken? NULL: never. */
+    bool (*goes_on)(void *context, uint64_t next_pc);
+    void *context; /* for it */
 };
 
 enum { GUEST_MAX_SYSCALL_ARGS = 6 };

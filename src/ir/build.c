@@ -14,12 +14,11 @@ void ir_builder_begin(struct ir_builder *builder, struct arena *arena, uint64_t 
                       uint32_t mode)
 {
     struct ir_block *block = arena_alloc(arena, sizeof *block);
-    *block = (struct ir_block){
-        .insns = arena_alloc(arena, INITIAL_CAPACITY * sizeof *block->insns),
-        .capacity = INITIAL_CAPACITY,
-        .guest_pc = guest_pc,
-        .mode = mode,
-    };
+    memset(block, 0, offsetof(struct ir_block, pieces));
+    block->insns = arena_alloc(arena, INITIAL_CAPACITY * sizeof *block->insns);
+    block->capacity = INITIAL_CAPACITY;
+    block->guest_pc = guest_pc;
+    block->mode = mode;
     ir_builder_resume(builder, arena, block);
 }
 

@@ -128,6 +128,14 @@ struct ir_insn {
 _Static_assert(sizeof(struct ir_insn) == 16, "an IR instruction is 16 bytes");
 
 /* One guest block. Owner: the arena it was built in. */
+/* One of several basic blocks of the guest in a block, each of which but the last ends with an exit_if. */
+enum { IR_MAX_PIECES = 24 };
+struct ir_piece {
+    uint16_t offset_bytes; /* where it begins, from the block's guest_pc */
+    uint16_t first;        /* guest instructions of the block before it */
+    uint32_t exit_offset;  /* where the exit before it goes, likewise; low 32 bits */
+};
+
 struct ir_block {
     struct ir_insn *insns;
     uint32_t length;       /* instructions in use */
@@ -143,6 +151,8 @@ struct ir_block {
                               does not, with the state of before that; then the block is to be made
                               and run again without */
     bool is_unconverted;   /* known to have no ir_unary: nothing changes its type */
+    uint32_t piece_count;  /* 0: the block is one */
+    struct ir_piece pieces[IR_MAX_PIECES]; /* not set beyond piece_count */
 };
 
 enum { IR_GUEST_REGS = 64, IR_FIRST_FP_REG = 32 };

@@ -315,23 +315,6 @@ void tb_record(struct tb_cache *cache, struct tb_code *code)
     cache->codes[at] = code;
 }
 
-void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
-{
-    struct tb *tb = code->tb;
-    if (tb->tier != TB_TIER_NONE)
-        cache->stats.swaps++;
-    code->older = atomic_load_explicit(&tb->code, memory_order_relaxed);
-    atomic_store_explicit(&tb->code, code, memory_order_release);
-    atomic_store_explicit(&tb->tier, (int8_t)code->tier, memory_order_release);
-    if (code->tier != TB_TIER_0)
-        tb_record(cache, code);
-    atomic_store_explicit(&tb->entry, entry, memory_order_release);
-    for (const struct tb_code *older = code->older; older; older = older->older)
-        if (older->tier != TB_TIER_0 && older->tier <= code->tier)
-            patch_entry_slot(cache, older->start, entry);
-    rewrite_incoming(cache, tb);
-}
-
 struct tb_code *tb_code_at(struct tb_cache *cache, const void *x_address)
 {
     const uint8_t *address = x_address;
@@ -477,6 +460,55 @@ bool tb_drop_range(struct tb_cache *cache, uint64_t start, uint64_t size_bytes)
     if (size_bytes)
         tb_note_drop(cache, first << PAGE_BITS, (last - first + 1) << PAGE_BITS);
     return dropped;
+}
+
+/* ---- publication ---- */
+
+/* Drops the TB of the code if that has several blocks and goes past the start of tb. What is known of its
+ * promotion stays. */
+static void drop_if_past(struct tb_cache *cache, const struct tb_code *code, const struct tb *tb)
+{
+    struct tb *from = code->tb;
+    bool is_past = code->tier == TB_TIER_1 && !code->is_draft && !code->is_dropped && from->tier == TB_TIER_1 &&
+                   from->mode == tb->mode && from->pc < tb->pc && tb->pc <= tb_last_pc(code) &&
+                   tb_code_of(from, TB_TIER_1) == code;
+    if (!is_past)
+        return;
+    int8_t failed_tier = from->failed_tier;
+    bool has_been_watched = from->has_been_watched;
+    tb_drop(cache, from);
+    from->failed_tier = failed_tier;
+    from->has_been_watched = has_been_watched;
+}
+
+static void drop_what_goes_past(struct tb_cache *cache, const struct tb *tb)
+{
+    const struct tb_page *page = *page_place(cache, tb->pc >> PAGE_BITS);
+    if (!page)
+        return;
+    for (const struct tb_code *code = page->codes; code; code = code->next_on_page)
+        drop_if_past(cache, code, tb);
+    for (const struct tb_page_code *entry = page->others; entry; entry = entry->next)
+        drop_if_past(cache, entry->code, tb);
+}
+
+void tb_publish(struct tb_cache *cache, struct tb_code *code, const void *entry)
+{
+    struct tb *tb = code->tb;
+    if (tb->tier != TB_TIER_NONE)
+        cache->stats.swaps++;
+    code->older = atomic_load_explicit(&tb->code, memory_order_relaxed);
+    atomic_store_explicit(&tb->code, code, memory_order_release);
+    atomic_store_explicit(&tb->tier, (int8_t)code->tier, memory_order_release);
+    if (code->tier != TB_TIER_0)
+        tb_record(cache, code);
+    atomic_store_explicit(&tb->entry, entry, memory_order_release);
+    for (const struct tb_code *older = code->older; older; older = older->older)
+        if (older->tier != TB_TIER_0 && older->tier <= code->tier)
+            patch_entry_slot(cache, older->start, entry);
+    rewrite_incoming(cache, tb);
+    if (code->tier >= TB_TIER_2 && tb->is_inside)
+        drop_what_goes_past(cache, tb);
 }
 
 /* ---- the cache ---- */

@@ -77,6 +77,7 @@ struct tb_code {
     bool is_on_page : 1;     /* next_on_page is in use */
     bool is_draft : 1;       /* tier 1: made of steps, to be replaced when it has run a few times;
                                 constant after publication */
+    uint8_t last_half_words; /* tier 1: from the TB's pc to the last of the guest's basic blocks that it has */
     uint16_t rare_bytes;     /* tier 1: of its parts away from start (code_alloc_rare), which access
                                 no guest memory; at most */
     /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */
@@ -140,7 +141,9 @@ struct tb {
     bool is_counted : 1;               /* where samples are taken: its code in tier 1 counts heat */
     uint32_t stub_distance;            /* constant: bytes from the stub up to this record */
     uint16_t guest_size_bytes;         /* once translated */
-    uint16_t guest_length;
+    uint16_t guest_length : 15;
+    bool is_inside : 1;                /* may run as part of another TB's code of several blocks, where nobody
+                                          counts it */
     struct tb_link *incoming;
     _Atomic(struct tb_code *) code;    /* the latest live code; written under the lock, read by
                                           anyone */
@@ -208,6 +211,11 @@ void tb_cache_destroy(struct tb_cache **cache);
 static inline void tb_lock(struct tb_cache *cache) { pthread_mutex_lock(&cache->lock); }
 static inline void tb_unlock(struct tb_cache *cache) { pthread_mutex_unlock(&cache->lock); }
 
+/* The guest pc of the last basic block that code of tier 1 has. */
+static inline uint64_t tb_last_pc(const struct tb_code *code)
+{
+    return code->tb->pc + 2 * (uint64_t)code->last_half_words;
+}
 /* X address of the TB's stub. */
 static inline const void *tb_stub(const struct tb *tb)
 {

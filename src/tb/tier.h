@@ -58,6 +58,8 @@ struct tier_result {
 struct tier_job {
     struct tb_cache *cache;
     struct tb *tb;
+    struct tb *last_tb;             /* tier 1: that of the block's last piece, to which an indirect exit
+                                       belongs; NULL: there is one piece */
     const struct ir_block *block;   /* tiers 0 and 1 */
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;

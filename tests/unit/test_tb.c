@@ -227,6 +227,36 @@ START_TEST(code_goes_with_what_it_jumps_into)
 }
 END_TEST
 
+/* Code of tier 1 whose last basic block begins so many bytes behind the TB's pc. */
+static struct tb *publish_long(uint64_t pc, unsigned last_offset)
+{
+    struct tb *tb = tb_reference(cache, pc, 0);
+    struct tb_code *code = make_code(tb, TB_TIER_1, 0, 0x2000);
+    code->last_half_words = (uint8_t)(last_offset / 2);
+    tb_publish(cache, code, code->start);
+    return tb;
+}
+
+START_TEST(higher_tiers_are_not_gone_past)
+{
+    struct tb *past = publish_long(0x1000, 0x20), *to = publish_long(0x1004, 0xc);
+    struct tb *before = publish_long(0x1008, 4), *behind = publish_long(0x1012, 0x20);
+    struct tb *inside = tb_reference(cache, 0x1010, 0);
+    past->failed_tier = TB_TIER_2;
+    publish(0x1010, TB_TIER_1, 1, 0x2000);
+    inside->is_inside = true;
+    publish(0x1010, TB_TIER_1, 1, 0x2000);
+    ck_assert_int_eq(past->tier, TB_TIER_1);
+    publish(0x1010, TB_TIER_2, 1, 0x2000);
+    ck_assert_int_eq(past->tier, TB_TIER_NONE);
+    ck_assert_int_eq(past->failed_tier, TB_TIER_2);
+    ck_assert_int_eq(to->tier, TB_TIER_NONE);
+    ck_assert_int_eq(before->tier, TB_TIER_1);
+    ck_assert_int_eq(behind->tier, TB_TIER_1);
+    ck_assert_int_eq(inside->tier, TB_TIER_2);
+}
+END_TEST
+
 START_TEST(links_follow_publication)
 {
     struct tb *a = publish(0x1000, TB_TIER_1, 0, 0x2000);
@@ -353,6 +383,7 @@ int main(void)
     tcase_add_test(tcase, stub_leaves_to_the_loop);
     tcase_add_test(tcase, the_largest_code_memory_reaches_its_records);
     tcase_add_test(tcase, code_goes_with_what_it_jumps_into);
+    tcase_add_test(tcase, higher_tiers_are_not_gone_past);
     tcase_add_test(tcase, links_follow_publication);
     tcase_add_test(tcase, drops_are_remembered);
     tcase_add_test(tcase, dropped_code_leads_to_the_stub);

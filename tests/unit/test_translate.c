@@ -60,12 +60,12 @@ static void check_improved(const struct ir_block *block)
     missed_count += is_same && !block->is_improved;
 }
 
-static const struct ir_block *translate(uint64_t pc, uint32_t mode, uint32_t max_insns)
+static const struct ir_block *translate_within(uint64_t pc, uint32_t mode,
+                                               const struct guest_limits *limits)
 {
-    struct guest_limits limits = {max_insns};
     struct error err = {0};
     arena_reset(&arena);
-    struct ir_block *block = guest_riscv64.translate(&arena, fetch, NULL, pc, mode, &limits);
+    struct ir_block *block = guest_riscv64.translate(&arena, fetch, NULL, pc, mode, limits);
     ck_assert_ptr_nonnull(block);
     ck_assert_msg(ir_verify(block, &err) == STATUS_OK, "%s", err.text);
     ck_assert_uint_eq(block->guest_pc, pc);
@@ -73,6 +73,25 @@ static const struct ir_block *translate(uint64_t pc, uint32_t mode, uint32_t max
     ck_assert_uint_le(block->guest_size_bytes, IR_MAX_BLOCK_BYTES);
     check_improved(block);
     return block;
+}
+
+static const struct ir_block *translate(uint64_t pc, uint32_t mode, uint32_t max_insns)
+{
+    struct guest_limits limits = {.max_guest_insns = max_insns};
+    return translate_within(pc, mode, &limits);
+}
+
+/* Behind all branches but the one before *context. */
+static bool goes_on(void *context, uint64_t next_pc)
+{
+    return next_pc != *(const uint64_t *)context;
+}
+
+static const struct ir_block *translate_long(uint64_t pc, uint32_t max_insns, uint64_t end)
+{
+    struct guest_limits limits = {
+        .max_guest_insns = max_insns, .goes_on = goes_on, .context = &end};
+    return translate_within(pc, 0, &limits);
 }
 
 static void check_end(const struct ir_block *block, enum ir_op op, unsigned kind, uint64_t pc,
@@ -96,6 +115,45 @@ START_TEST(limits)
     check_end(translate(BASE, 0, 64), IR_exit_direct, IR_BRANCH_JUMP, BASE + 128, 64, 128);
     const struct ir_block *block = translate(BASE, 0, UINT32_MAX);
     ck_assert_uint_gt(block->guest_length, 2000);
+}
+END_TEST
+
+enum { BEQZ_A0 = 0x10050063, BNEZ_A1 = 0x10059063, BNEZ_A1_BACK = 0xfe059ee3 };
+
+START_TEST(a_block_goes_on_behind_branches)
+{
+    const uint32_t code[] = {ADDI, BEQZ_A0, ADDI, BNEZ_A1, ADDI, BNEZ_A1_BACK, ADDI};
+    for (unsigned i = 0; i < sizeof code / sizeof *code; i++)
+        put(BASE + 4 * i, code[i], 4);
+    const struct ir_block *block = translate_long(BASE, 64, 0);
+    check_end(block, IR_exit_direct, IR_BRANCH_JUMP, BASE + 24, 6, 24);
+    ck_assert_uint_eq(block->piece_count, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(block->pieces[i].offset_bytes, 8 * i);
+        ck_assert_uint_eq(block->pieces[i].first, 2 * i);
+        ck_assert_uint_eq(block->pieces[i].exit_offset, i ? 0x100 + 8 * i - 4 : 0);
+    }
+    block = translate_long(BASE, 64, BASE + 16);
+    check_end(block, IR_exit_direct, IR_BRANCH_JUMP, BASE + 16, 4, 16);
+    ck_assert_uint_eq(block->piece_count, 2);
+    ck_assert_uint_eq(translate(BASE, 0, 64)->piece_count, 0);
+}
+END_TEST
+
+/* What would be cut short is left to another block. */
+START_TEST(a_block_goes_on_by_whole_pieces)
+{
+    const uint32_t code[] = {ADDI, BEQZ_A0, ADDI, BNEZ_A1, ADDI, JALR_RA};
+    for (unsigned i = 0; i < sizeof code / sizeof *code; i++)
+        put(BASE + 4 * i, code[i], 4);
+    const uint32_t pieces[] = {0, 0, 0, 0, 2, 2, 3};
+    for (unsigned insns = 2; insns <= 6; insns++) {
+        const struct ir_block *block = translate_long(BASE, insns, 0);
+        uint32_t whole = insns == 6 ? 6 : insns & ~1u;
+        ck_assert_uint_eq(block->guest_length, whole);
+        ck_assert_uint_eq(block->guest_size_bytes, 4 * whole);
+        ck_assert_uint_eq(block->piece_count, pieces[insns]);
+    }
 }
 END_TEST
 
@@ -235,6 +293,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, limits);
+    tcase_add_test(tests, a_block_goes_on_behind_branches);
+    tcase_add_test(tests, a_block_goes_on_by_whole_pieces);
     tcase_add_test(tests, long_blocks_hold_the_costliest_instructions);
     tcase_add_test(tests, an_instruction_on_two_pages);
     tcase_add_test(tests, what_cannot_be_fetched);

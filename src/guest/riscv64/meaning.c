@@ -289,11 +289,35 @@ static uint64_t next_pc(const struct translation *t)
     return t->pc + t->size;
 }
 
+/* Behind a loop's end the guest comes once for many times round. */
+static bool goes_on(const struct translation *t)
+{
+    return t->limits->goes_on && rv64_imm_b(t->word) > 0 &&
+           t->builder.block->piece_count < IR_MAX_PIECES &&
+           t->limits->goes_on(t->limits->context, next_pc(t));
+}
+
+static void begin_piece(struct translation *t)
+{
+    struct ir_block *block = t->builder.block;
+    t->halt = block->length;
+    if (block->piece_count == 0)
+        block->pieces[block->piece_count++] = (struct ir_piece){0};
+    block->pieces[block->piece_count++] = (struct ir_piece){
+        .offset_bytes = (uint16_t)(next_pc(t) - t->block_pc),
+        .first = (uint16_t)(t->length + 1),
+        .exit_offset = (uint32_t)(t->pc + (uint64_t)rv64_imm_b(t->word) - t->block_pc),
+    };
+}
+
 static void branch_if(struct translation *t, ir_ref condition)
 {
     ir_exit_if(&t->builder, IR_exit_if, condition, IR_BRANCH_JUMP,
                t->pc + (uint64_t)rv64_imm_b(t->word));
-    end_at(t, IR_BRANCH_JUMP, next_pc(t));
+    if (goes_on(t))
+        begin_piece(t);
+    else
+        end_at(t, IR_BRANCH_JUMP, next_pc(t));
 }
 
 /* Differing from zero is no comparison. */

@@ -95,21 +95,34 @@ static void translate_insn(struct translation *t, struct rv64_insn insn)
     t->pc += t->size;
 }
 
-/* Translates at most max_insns instructions; gives how many. */
-static uint32_t translate_block(struct translation *t, struct source *source, uint32_t max_insns)
+/* A piece that is cut short is left out: whoever gets to it gets to a block that begins there. */
+static void end_before_piece(struct translation *t)
+{
+    struct ir_block *block = t->builder.block;
+    const struct ir_piece *piece = &block->pieces[--block->piece_count];
+    block->length = t->halt;
+    t->pc = t->block_pc + piece->offset_bytes;
+    t->length = piece->first;
+    if (block->piece_count == 1)
+        block->piece_count = 0;
+}
+
+/* Translates at most max_insns instructions. */
+static void translate_block(struct translation *t, struct source *source, uint32_t max_insns)
 {
     struct rv64_insn run[RUN_LENGTH];
-    uint32_t count = 0;
     while (!t->is_ended) {
-        unsigned length = read_run(source, t->pc, max_insns - count, run);
-        for (unsigned i = 0; i < length && !t->is_ended; i++, count++)
+        unsigned length = read_run(source, t->pc, max_insns - t->length, run);
+        for (unsigned i = 0; i < length && !t->is_ended; i++, t->length++)
             translate_insn(t, run[i]);
-        if (length == 0 && count == 0)
+        if (length == 0 && t->length == 0)
             rv64_end_block(t, IR_exit_trap, IR_NONE, IR_TRAP_FETCH, t->pc);
-        else if (length == 0)
+        else if (length == 0) {
+            if (t->builder.block->piece_count)
+                end_before_piece(t);
             rv64_end_block(t, IR_exit_direct, IR_NONE, IR_BRANCH_JUMP, t->pc);
+        }
     }
-    return count;
 }
 
 struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *fetch_context,
@@ -126,13 +139,15 @@ struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *f
     t.plain_address = IR_NONE;
     ir_set_none(t.x, 32);
     ir_set_none(&t.f[0].f64, 3 * 32);
-    uint32_t count = translate_block(&t, &source, max_insns);
+    t.length = 0;
+    t.limits = limits;
+    translate_block(&t, &source, max_insns);
     if (t.builder.failed)
         return NULL;
     struct ir_block *block = t.builder.block;
     block->is_improved = !t.builder.is_improvable;
     block->is_unconverted = !t.builder.has_unary;
-    block->guest_length = count;
+    block->guest_length = t.length;
     block->guest_size_bytes = (uint32_t)(t.pc - pc);
     return block;
 }

@@ -3,6 +3,7 @@
 #ifndef TIERCEL_GUEST_RISCV64_TRANSLATION_H
 #define TIERCEL_GUEST_RISCV64_TRANSLATION_H
 
+#include "src/guest/guest.h"
 #include "src/guest/riscv64/decode.h"
 #include "src/ir/ir.h"
 
@@ -20,6 +21,9 @@ struct translation {
     uint64_t pc;   /* its address */
     uint64_t block_pc;
     uint32_t mode;
+    uint32_t length; /* instructions of the block before the current one */
+    const struct guest_limits *limits;
+    uint32_t halt; /* IR instructions before the latest piece */
     enum ir_rounding rounding; /* of the current instruction; 0 when it has none */
     bool is_ended;
     ir_ref plain_address; /* a sum that has been found to be in the optimiser's best form, or IR_NONE */
