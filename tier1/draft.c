@@ -93,6 +93,19 @@ static uint8_t *end_at(struct draft *d, const struct halt *halt)
     return draft_put_jump(d, halt->out, t->guest_pc + halt->at);
 }
 
+/* The indirect exit at hand, which ends at end_pc, belongs to the TB of the latest block. */
+static void leave_from(struct draft *d, const struct halt *halt, uint64_t end_pc)
+{
+    struct t1 *t = d->t;
+    struct tb *tb =
+        halt->length ? tb_reference(t->cache, t->guest_pc + halt->at, t->tb->mode) : NULL;
+    if (!tb)
+        return;
+    t->last_tb = tb;
+    if (tb->tier == TB_TIER_NONE)
+        tb->guest_size_bytes = (uint16_t)(end_pc - tb->pc);
+}
+
 /* Emits the instructions up to where the draft ends. False: they make none. There is room for as many as a
  * draft may have. */
 static bool walk(struct draft *d, const struct tier_draft *job)
@@ -124,6 +137,8 @@ static bool walk(struct draft *d, const struct tier_draft *job)
                 halt = halt_here(t, out, at, length + 1);
                 out = go_on(d, job, out, at);
             } else {
+                if (step.op == STEP_jump_reg)
+                    leave_from(d, &halt, d->next_pc);
                 out = draft_put_step(d, out, step);
                 d->last = step;
             }

@@ -96,13 +96,12 @@ static uint32_t executions_in_tier1(const struct exec *exec, const struct tb *tb
  * then, were hot before. */
 uint32_t region_executions(const struct exec *exec, const struct tb *tb)
 {
-    if (tb->tier == TB_TIER_NONE && !tb->is_inside)
-        return 0;
     const struct tb_profile *profile = tb_profile_of(tb);
-    if (tb->tier >= TB_TIER_2 || profile->is_in_region || tb->requested_tier != TB_TIER_NONE ||
-        profile->deferrals > 0)
-        return UINT32_MAX;
-    return tb->tier == TB_TIER_1 ? executions_in_tier1(exec, tb) : 0;
+    bool was_hot =
+        profile->is_in_region || tb->requested_tier != TB_TIER_NONE || profile->deferrals > 0;
+    if (tb->tier == TB_TIER_NONE)
+        return tb->is_inside && was_hot ? UINT32_MAX : 0;
+    return tb->tier != TB_TIER_1 || was_hot ? UINT32_MAX : executions_in_tier1(exec, tb);
 }
 
 uint32_t region_basis(const struct exec *exec, const struct tb *root)
