@@ -194,7 +194,8 @@ static struct ir_block *translate_super(struct exec *exec, struct arena *arena, 
         return block;
     struct ir_block *longer = exec->config.isa->translate(
         arena, translate_fetch, exec->config.space, block->guest_pc, block->mode, &limits);
-    if (!longer || longer->piece_count == 0)
+    bool would_use_flags = longer && exec->options.is_flagless && ir_uses_flags(longer);
+    if (!longer || longer->piece_count == 0 || would_use_flags) /* which may never run (notice_flags) */
         return block;
     libcalls_check_call(exec, arena, longer);
     routines_apply_super(exec, arena, longer);
