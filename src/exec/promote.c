@@ -444,9 +444,10 @@ static void refuse(struct exec_thread *thread, struct compile_job *job)
     const struct ir_region *region = job->tier_job.region;
     struct tb *tb = job->asker;
     dump_promotion(exec, job, "refused", 0);
+    uncover(exec, job); /* or what is in the region counts as asked for */
     stay_in_tier1(thread, tb);
     sampler_refuse(thread, tb, region, !run_length_is_enough(exec, region, 2 * job->run_length));
-    forget_job(exec, job);
+    compile_queue_job_drop(&exec->queue, job);
 }
 
 /* On one CPU jobs are not to wait: the budget is for what is hot by then. */
