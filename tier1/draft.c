@@ -102,8 +102,7 @@ static void leave_from(struct draft *d, const struct halt *halt, uint64_t end_pc
     if (!tb)
         return;
     t->last_tb = tb;
-    if (tb->tier == TB_TIER_NONE)
-        tb->guest_size_bytes = (uint16_t)(end_pc - tb->pc);
+    tb_note_end(tb, end_pc);
 }
 
 /* Emits the instructions up to where the draft ends. False: they make none. There is room for as many as a

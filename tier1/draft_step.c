@@ -187,22 +187,28 @@ static uint8_t *subtract_from(struct draft *d, uint8_t *out, struct ir_step step
     return extend(out, to->host, step.op == STEP_sub_32);
 }
 
+/* Of a step whose operands may change places: the one that is overwritten is the first. */
+static inline struct ir_step as_first(struct ir_step step)
+{
+    bool is_second = step.rd == step.rs2;
+    uint8_t other = is_second ? step.rs1 : step.rs2;
+    step.rs1 = is_second ? step.rs2 : step.rs1;
+    step.rs2 = other;
+    return step;
+}
+
 /* In the 64 bits, whose low ones are the same in any case. */
 static inline uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct operation *operation = &operations[step.op];
     const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
-    bool is_second = step.rd == step.rs2;
     forget(d, step.rd);
-    if (operation->opcode == SUB) {
-        if (is_second && step.rs1 != step.rs2 && to->host != X64_NO_REG)
-            return subtract_from(d, out, step);
-        is_second = false;
-    }
-    const struct draft_reg *first = &regs[is_second ? step.rs2 : step.rs1];
-    const struct draft_reg *second = &regs[is_second ? step.rs1 : step.rs2];
-    out = bring(out, to->result, first);
-    out = put_op(out, operation->opcode, to->result, second);
+    if (operation->opcode != SUB)
+        step = as_first(step);
+    else if (step.rd == step.rs2 && step.rs1 != step.rs2 && to->host != X64_NO_REG)
+        return subtract_from(d, out, step);
+    out = bring(out, to->result, &regs[step.rs1]);
+    out = put_op(out, operation->opcode, to->result, &regs[step.rs2]);
     out = extend(out, to->result, operation->is_extended);
     return end_result(out, to);
 }
@@ -221,11 +227,10 @@ static uint8_t *put_shift(struct draft *d, uint8_t *out, struct ir_step step, un
 static uint8_t *put_multiplication(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
-    bool is_second = step.rd == step.rs2;
-    const struct draft_reg *first = &regs[is_second ? step.rs2 : step.rs1];
-    const struct draft_reg *second = &regs[is_second ? step.rs1 : step.rs2];
+    step = as_first(step);
+    const struct draft_reg *second = &regs[step.rs2];
     forget(d, step.rd);
-    out = bring(use_b(out, second), to->result, first);
+    out = bring(use_b(out, second), to->result, &regs[step.rs1]);
     x64_rr(begin_encoder(d, out), 0xaf | X64_0F | X64_W, to->result, second->b);
     return end_result(extend(end_encoder(d), to->result, step.op == STEP_mul_32), to);
 }
@@ -329,23 +334,6 @@ static inline uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, struct
 
 /* ---- memory ---- */
 
-/* An access by its size and sign: what to add to REX and opcode, and whether 0x0f stands before that, or a
- * prefix before all. */
-struct access {
-    uint8_t opcode;
-    uint8_t rex; /* 0x48 or 0x40 */
-    uint8_t has_escape;
-    uint8_t has_prefix; /* 66 */
-};
-
-static const struct access loads[8] = {
-    {0xb6, 0x40, 1, 0}, {0xb7, 0x40, 1, 0}, {0x8b, 0x40, 0, 0}, {0x8b, 0x48, 0, 0},
-    {0xbe, 0x48, 1, 0}, {0xbf, 0x48, 1, 0}, {0x63, 0x48, 0, 0}, {0x8b, 0x48, 0, 0},
-};
-static const struct access stores[4] = {
-    {0x88, 0x40, 0, 0}, {0x89, 0x40, 0, 1}, {0x89, 0x40, 0, 0}, {0x89, 0x48, 0, 0},
-};
-
 static inline void note_access(struct draft *d, const uint8_t *out)
 {
     d->t->faults[d->t->fault_count++] = (struct fault_point){
@@ -354,20 +342,21 @@ static inline void note_access(struct draft *d, const uint8_t *out)
 
 /* The access at [base + R13 + disp], as emit_mem.c has it: R13 is the base where there is a displacement,
  * and where the other would be RBP. */
-static inline uint8_t *put_access_at(struct draft *d, uint8_t *out, const struct access *access,
-                                  unsigned reg, unsigned address, int32_t disp)
+static inline uint8_t *put_access_at(struct draft *d, uint8_t *out, unsigned spec, unsigned reg,
+                                     unsigned address, int32_t disp)
 {
     note_access(d, out);
     bool has_none = disp == 0 && address != X64_RBP, is_short = is_byte(disp);
     unsigned base = has_none ? address : TB_HOST_MEMORY, index = has_none ? TB_HOST_MEMORY : address;
     unsigned mode = has_none ? 0x04 : is_short ? 0x44 : 0x84;
-    unsigned rex = access->rex | reg >> 3 << 2 | index >> 3 << 1 | base >> 3;
-    unsigned opcode = access->has_escape ? 0x0fu | access->opcode << 8 : access->opcode;
+    unsigned has_escape = (spec & X64_0F) != 0;
+    unsigned rex = 0x40 | (spec & X64_W) / (X64_W / WIDE) | reg >> 3 << 2 | index >> 3 << 1 | base >> 3;
+    unsigned opcode = has_escape ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
     unsigned modrm_sib = mode | (reg & 7) << 3 | (base & 7) << 8 | (index & 7) << 11;
     *out = 0x66;
-    out += access->has_prefix;
-    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << (8 + 8 * access->has_escape)) << 8;
-    out = put(out, bytes, 4 + access->has_escape);
+    out += (spec & X64_66) != 0;
+    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << (8 + 8 * has_escape)) << 8;
+    out = put(out, bytes, 4 + has_escape);
     memcpy(out, &disp, 4);
     return out + (has_none ? 0 : is_short ? 1 : 4);
 }
@@ -396,7 +385,7 @@ static inline uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step st
         out = end_encoder(d);
     } else {
         out = use_a(out, from);
-        out = put_access_at(d, out, &loads[step.detail], to->result, from->a, step.imm);
+        out = put_access_at(d, out, t1_load_spec(step.detail), to->result, from->a, step.imm);
     }
     d->known &= ~(UINT64_C(1) << step.rd) | 1;
     return end_result(out, to);
@@ -414,7 +403,7 @@ static inline uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step s
         return end_encoder(d);
     }
     out = use_a(out, to);
-    return put_access_at(d, out, &stores[step.detail], value->b, to->a, step.imm);
+    return put_access_at(d, out, t1_store_spec(step.detail), value->b, to->a, step.imm);
 }
 
 static bool is_in_host(const struct draft *d, unsigned guest)

@@ -341,6 +341,8 @@ void t1_put_trap(struct t1 *t, uint64_t pc, unsigned trap);
 void t1_note_access(struct t1 *t, uint16_t memop);
 /* The access itself, between a register and [base of guest memory + base + disp], or with base
  * X64_NO_REG at disp: a load extends to 64 bits. */
+unsigned t1_load_spec(uint16_t memop); /* as an enum x64_spec */
+unsigned t1_store_spec(uint16_t memop);
 void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
 /* The order that a fence with these sets asks for. */
 void t1_put_fence(struct t1 *t, unsigned sets);

@@ -92,7 +92,7 @@ struct x64_mem t1_guest_memory(unsigned base, int32_t disp)
 /* ---- plain ---- */
 
 /* mov, movzx, movsx or movsxd to 64 bits, by size and sign. */
-static unsigned load_spec(uint16_t memop)
+unsigned t1_load_spec(uint16_t memop)
 {
     static const uint16_t zero[4] = {0xb6 | X64_0F, 0xb7 | X64_0F, 0x8b, 0x8b | X64_W};
     static const uint16_t sign[4] = {0xbe | X64_0F | X64_W, 0xbf | X64_0F | X64_W, 0x63 | X64_W,
@@ -100,7 +100,7 @@ static unsigned load_spec(uint16_t memop)
     return (ir_memop_is_signed(memop) ? sign : zero)[ir_memop_size_log2(memop)];
 }
 
-static unsigned store_spec(uint16_t memop)
+unsigned t1_store_spec(uint16_t memop)
 {
     static const uint16_t specs[4] = {0x88 | X64_BYTE_REG, 0x89 | X64_66, 0x89, 0x89 | X64_W};
     return specs[ir_memop_size_log2(memop)];
@@ -108,12 +108,12 @@ static unsigned store_spec(uint16_t memop)
 
 void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
 {
-    put_access(t, load_spec(memop), reg, t1_guest_memory(base, disp));
+    put_access(t, t1_load_spec(memop), reg, t1_guest_memory(base, disp));
 }
 
 void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
 {
-    put_access(t, store_spec(memop), reg, t1_guest_memory(base, disp));
+    put_access(t, t1_store_spec(memop), reg, t1_guest_memory(base, disp));
 }
 
 static void emit_float_load(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -134,7 +134,7 @@ void t1_emit_load(struct t1 *t, ir_ref ref, const struct t1_node *node)
     struct x64_mem mem = guest_address(t, node->operand[0], node->imm);
     unsigned reg = t1_def_gpr(t, ref, node->operand[0], IR_NONE);
     note_fault(t, node->operand[2]);
-    put_access(t, load_spec(node->operand[2]), reg, mem);
+    put_access(t, t1_load_spec(node->operand[2]), reg, mem);
 }
 
 void t1_emit_load_f32(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -165,7 +165,7 @@ void t1_emit_store(struct t1 *t, ir_ref ref, const struct t1_node *node)
     }
     unsigned reg = t1_use_gpr(t, value);
     note_fault(t, memop);
-    put_access(t, store_spec(memop), reg, mem);
+    put_access(t, t1_store_spec(memop), reg, mem);
 }
 
 /* ---- LR and SC ---- */
@@ -188,7 +188,7 @@ void t1_emit_load_reserved(struct t1 *t, ir_ref ref, const struct t1_node *node)
     unsigned address = t1_use_gpr(t, node->operand[0]);
     unsigned work = t1_temp_gpr(t), home = t1_home_gpr(t, ref);
     note_fault(t, memop);
-    x64_rm(&t->x, load_spec((uint16_t)(memop | IR_MEMOP_SIGNED)), work, guest_at(address, 0));
+    x64_rm(&t->x, t1_load_spec((uint16_t)(memop | IR_MEMOP_SIGNED)), work, guest_at(address, 0));
     x64_store(&t->x, T1_VCPU(reservation_address), address);
     x64_store(&t->x, T1_VCPU(reservation_value), work);
     unsigned reg = home == X64_NO_REG ? work : home;

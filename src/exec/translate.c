@@ -214,9 +214,8 @@ static struct tb *mark_inside(struct exec *exec, const struct ir_block *block)
             return NULL;
         tb->is_inside = true;
     }
-    if (tb && tb->tier == TB_TIER_NONE)
-        tb->guest_size_bytes =
-            (uint16_t)(block->guest_pc + block->guest_size_bytes - tb->pc);
+    if (tb)
+        tb_note_end(tb, block->guest_pc + block->guest_size_bytes);
     return tb;
 }
 

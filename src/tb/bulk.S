@@ -86,6 +86,23 @@ bulk_found:
     ja bulk_done
     jmp tb_bulk_fault
 
+/* The bytes up to where stores of 32 are aligned, whose number has the low bits of R11D; those of RDI, fewer
+ * than 32. \copy_if is copy_up_if or copy_down_if. */
+    .macro copy_to_boundary copy_if
+    \copy_if 1, movb, %r10b, %r11d
+    \copy_if 2, movw, %r10w, %r11d
+    \copy_if 4, movl, %r10d, %r11d
+    \copy_if 8, movq, %r10, %r11d
+    \copy_if 16, vmovdqu, %xmm8, %r11d
+    .endm
+    .macro copy_rest copy_if
+    \copy_if 16, vmovdqu, %xmm8
+    \copy_if 8, movq, %r10
+    \copy_if 4, movl, %r10d
+    \copy_if 2, movw, %r10w
+    \copy_if 1, movb, %r10b
+    .endm
+
 /* ---- copy: a is the destination ---- */
 
     .macro copy_up bytes, move, register
@@ -115,11 +132,7 @@ bulk_found:
     jb .Lcopy_128
     leal (%rsi,%rax), %r11d
     negl %r11d
-    copy_up_if 1, movb, %r10b, %r11d
-    copy_up_if 2, movw, %r10w, %r11d
-    copy_up_if 4, movl, %r10d, %r11d
-    copy_up_if 8, movq, %r10, %r11d
-    copy_up_if 16, vmovdqu, %xmm8, %r11d
+    copy_to_boundary copy_up_if
 .Lcopy_128:
     cmpq $128, %rdi
     jb .Lcopy_32
@@ -135,11 +148,7 @@ bulk_found:
     copy_up 32, vmovdqu, %ymm8
     jmp .Lcopy_32
 .Lcopy_rest:
-    copy_up_if 16, vmovdqu, %xmm8
-    copy_up_if 8, movq, %r10
-    copy_up_if 4, movl, %r10d
-    copy_up_if 2, movw, %r10w
-    copy_up_if 1, movb, %r10b
+    copy_rest copy_up_if
     jmp .Lcopy_page
 /* The destination lies d = R8 < 32 bytes above the source: what is copied repeats every d bytes,
  * and so every D = d * 2^n bytes, once D - d bytes are there. */
@@ -202,11 +211,7 @@ bulk_found:
     cmpq $ALIGNED_FROM, %rdi
     jb .Lback_128
     movl %esi, %r11d
-    copy_down_if 1, movb, %r10b, %r11d
-    copy_down_if 2, movw, %r10w, %r11d
-    copy_down_if 4, movl, %r10d, %r11d
-    copy_down_if 8, movq, %r10, %r11d
-    copy_down_if 16, vmovdqu, %xmm8, %r11d
+    copy_to_boundary copy_down_if
 .Lback_128:
     cmpq $128, %rdi
     jb .Lback_32
@@ -224,11 +229,7 @@ bulk_found:
     copy_down 32, vmovdqu, %ymm8
     jmp .Lback_32
 .Lback_rest:
-    copy_down_if 16, vmovdqu, %xmm8
-    copy_down_if 8, movq, %r10
-    copy_down_if 4, movl, %r10d
-    copy_down_if 2, movw, %r10w
-    copy_down_if 1, movb, %r10b
+    copy_rest copy_down_if
     jmp .Lback_page
 /* The destination lies less than 32 bytes below the source: each byte may be read again. */
 .Lback_near:

@@ -211,6 +211,12 @@ void tb_cache_destroy(struct tb_cache **cache);
 static inline void tb_lock(struct tb_cache *cache) { pthread_mutex_lock(&cache->lock); }
 static inline void tb_unlock(struct tb_cache *cache) { pthread_mutex_unlock(&cache->lock); }
 
+/* Notes where the TB's basic block ends, when only code of other TBs has it so far. */
+static inline void tb_note_end(struct tb *tb, uint64_t end_pc)
+{
+    if (atomic_load_explicit(&tb->tier, memory_order_relaxed) == TB_TIER_NONE)
+        tb->guest_size_bytes = (uint16_t)(end_pc - tb->pc);
+}
 /* The guest pc of the last basic block that code of tier 1 has. */
 static inline uint64_t tb_last_pc(const struct tb_code *code)
 {
