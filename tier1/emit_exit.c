@@ -281,23 +281,25 @@ static void cold_miss(struct t1 *t, const struct t1_cold *cold)
     put_slower_exit(t, cold->a);
 }
 
-/* So many that one entry would hardly ever do, as was seen while there was a draft: an interpreter's
- * dispatch, a function that is called from everywhere. Then the look at one place is left out. */
-static bool has_many_destinations(const struct t1 *t)
+/* So many that one entry would hardly ever do: where a switch or an interpreter goes, by what it is; and as
+ * was seen while there was a draft, where a function goes that is called from everywhere. Then the look at one
+ * place is left out: it is seldom right, and that it is right is seldom foreseen. */
+static bool has_many_destinations(const struct t1 *t, ir_ref ref)
 {
     enum { MANY = 3 };
-    return t->options->is_caching_jumps && tb_profile_of(t->last_tb)->observed_count >= MANY;
+    bool is_jump = t->block->insns[ref].c == IR_BRANCH_JUMP;
+    return t->options->is_caching_jumps &&
+           (is_jump || tb_profile_of(t->last_tb)->observed_count >= MANY);
 }
 
 void t1_emit_exit_indirect(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    (void)ref;
     t1_clean_homes(t);
     begin_counted_exit(t, 0);
     t1_take_gpr(t, X64_RAX);
     unsigned pc = t1_use_gpr(t, node->operand[0]);
     put_poll(t, true, cold_poll_indirect)->a = (uint8_t)pc;
-    if (t->options->is_caching_inline && !has_many_destinations(t))
+    if (t->options->is_caching_inline && !has_many_destinations(t, ref))
         t1_cold(t, put_inline_cache(t, pc), cold_miss)->a = (uint8_t)pc;
     else
         put_slower_exit(t, pc);

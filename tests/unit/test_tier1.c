@@ -752,11 +752,11 @@ START_TEST(heat_runs_out)
 }
 END_TEST
 
-static struct tb *indirect_block(uint64_t pc, unsigned reg)
+static struct tb *indirect_block(uint64_t pc, unsigned reg, enum ir_branch branch)
 {
     begin_block(pc);
     ir_emit3(&builder, IR_exit_indirect, IR_VOID, ir_get_reg(&builder, IR_I64, reg), IR_NONE,
-             IR_BRANCH_RETURN, 0);
+             branch, 0);
     return compiled(builder.block);
 }
 
@@ -768,7 +768,7 @@ static void enter_indirect(struct tb *tb, unsigned reg, uint64_t pc)
 
 static void check_indirect(unsigned reg)
 {
-    struct tb *jump = indirect_block(0x5000 + reg * 16, reg);
+    struct tb *jump = indirect_block(0x5000 + reg * 16, reg, IR_BRANCH_RETURN);
     struct tb *first = trap_block(0x6000), *second = trap_block(0x7002);
     enter_indirect(jump, reg, 0x6000);
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
@@ -801,11 +801,26 @@ START_TEST(indirect_exits_use_their_caches)
 }
 END_TEST
 
+/* Neither calls nor returns: they go to many places. */
+START_TEST(jumps_do_without_inline_cache)
+{
+    use_tier(t1_host_features());
+    struct tb *jump = indirect_block(0x5000, 1, IR_BRANCH_JUMP), *to = trap_block(0x6000);
+    atomic_store(&jump->inline_cache, to);
+    enter_indirect(jump, 1, 0x6000);
+    ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
+    vcpu->jump_cache[jump_cache_slot(0x6000)] = (struct jump_cache_entry){0x6000, to->entry};
+    enter_indirect(jump, 1, 0x6000);
+    expect_trap_at(0x6000);
+    vcpu_flush_jump_cache(vcpu);
+}
+END_TEST
+
 START_TEST(indirect_exits_work_without_caches)
 {
     options.is_caching_inline = options.is_caching_jumps = false;
     use_tier(t1_host_features());
-    struct tb *jump = indirect_block(0x5000, 1);
+    struct tb *jump = indirect_block(0x5000, 1, IR_BRANCH_RETURN);
     atomic_store(&jump->inline_cache, trap_block(0x6000));
     enter_indirect(jump, 1, 0x6000);
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
@@ -928,6 +943,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, backward_exits_poll);
     tcase_add_test(tcase, heat_runs_out);
     tcase_add_test(tcase, indirect_exits_use_their_caches);
+    tcase_add_test(tcase, jumps_do_without_inline_cache);
     tcase_add_test(tcase, indirect_exits_work_without_caches);
     tcase_add_test(tcase, traps_carry_any_pc);
     tcase_add_test(tcase, counters_are_read);
