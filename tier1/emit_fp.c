@@ -431,17 +431,101 @@ static void cold_saturate(struct t1 *t, const struct t1_cold *cold)
     jump_back(t, cold);
 }
 
+/* ---- the helper on the cold path ---- */
+
+static struct x64_mem helper_argument(unsigned k)
+{
+    return t1_vcpu_at(offsetof(struct vcpu, helper_arg) + 8 * k);
+}
+
+/* What is done otherwise where it is usual. a result, b operand, imm: the helper's desc. */
+static void cold_fp(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x64_mem argument = helper_argument(0), upper = argument;
+    enum ir_type type = (enum ir_type)(cold->imm >> 8 & 0xff), type_a = (enum ir_type)(cold->imm >> 16 & 0xff);
+    upper.disp += 4;
+    if (ir_type_is_float(type_a))
+        t1_store_xmm(t, argument, cold->b, type_a == IR_F64);
+    else
+        x64_store(&t->x, argument, cold->b);
+    if (ir_type_width[type_a] == 32)
+        x64_store_i(&t->x, upper, 32, 0);
+    x64_store_i(&t->x, helper_argument(3), 64, (int32_t)cold->imm);
+    x64_call_mem(&t->x, T1_VCPU(thunk_fp));
+    if (ir_type_is_float(type))
+        t1_load_xmm(t, cold->a, argument, true);
+    else
+        x64_rm(&t->x, 0x8b | x64_w(ir_type_width[type]), cold->a, argument);
+    jump_back(t, cold);
+}
+
+/* From reg and operand a on, at the jump with this rel32. */
+static struct t1_cold *fp_on_cold(struct t1 *t, uint32_t site, ir_ref ref, const struct t1_node *node,
+                                  unsigned reg, unsigned a)
+{
+    struct t1_cold *cold = t1_cold(t, site, cold_fp);
+    cold->a = (uint8_t)reg;
+    cold->b = (uint8_t)a;
+    cold->imm = helper_desc(node->op, node->type, t1_operand_type(t, ref, 0), (unsigned)node->imm);
+    return cold;
+}
+
+/* ---- to integers ---- */
+
+/* reg := a, made whole by the host's rounding mode `how`; not raising inexact with QUIETLY. */
+enum { TOWARDS_ZERO = 3, QUIETLY = 8 };
+static void put_round(struct t1 *t, bool is_double, unsigned reg, unsigned a, unsigned how)
+{
+    x64_vex_rr(&t->x, (is_double ? 0x0b : 0x0a) | X64_0F3A | X64_66, reg, a, a);
+    x64_u8(&t->x, how);
+}
+
+/* The same to the nearest, and what is half way between two away from zero: a part of at least a half is
+ * doubled and cut to 1. All of it but the first step is exact. */
+static void put_round_away(struct t1 *t, bool is_double, unsigned reg, unsigned a)
+{
+    unsigned part = t1_temp_xmm(t);
+    put_round(t, is_double, reg, a, TOWARDS_ZERO);
+    put3_rr(t, 0x5c | scalar(is_double), part, a, reg);
+    put3_rr(t, 0x58 | scalar(is_double), part, part, part);
+    put_round(t, is_double, part, part, TOWARDS_ZERO | QUIETLY);
+    put3_rr(t, 0x58 | scalar(is_double), reg, reg, part);
+}
+
+/* Can a be rounded first, and converted then? Not if it could be too large by its part behind the point alone: that
+ * is not inexact but invalid. */
+static bool can_round_first(const struct t1 *t, ir_ref ref, const struct t1_node *node)
+{
+    return t->features & T1_AVX && (node->type == IR_I64 || t1_width_a(t, ref) == 32);
+}
+
+/* XMM register with the operand, made whole where its rounding mode is not the conversion's own. */
+static unsigned rounded(struct t1 *t, const struct t1_node *node, bool is_double, unsigned a)
+{
+    static const uint8_t on_host[] = {[IR_RM_RNE] = 0, [IR_RM_RDN] = 1, [IR_RM_RUP] = 2};
+    if (node->imm == IR_RM_HOST || node->imm == IR_RM_RTZ)
+        return a;
+    unsigned whole = t1_temp_xmm(t);
+    if (node->imm == IR_RM_RMM)
+        put_round_away(t, is_double, whole, a);
+    else
+        put_round(t, is_double, whole, a, on_host[node->imm]);
+    return whole;
+}
+
 void t1_emit_fcvt_to_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    if (node->imm != IR_RM_HOST && node->imm != IR_RM_RTZ) {
+    bool has_own_mode = node->imm == IR_RM_HOST || node->imm == IR_RM_RTZ;
+    if (!has_own_mode && !can_round_first(t, ref, node)) {
         call_fp(t, ref, node, (unsigned)node->imm);
         return;
     }
     bool is_double = t1_width_a(t, ref) == 64;
     unsigned w = x64_w(ir_type_width[node->type]);
     unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned whole = rounded(t, node, is_double, a);
     unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
-    put2_rr(t, (node->imm == IR_RM_RTZ ? 0x2c : 0x2d) | scalar(is_double) | w, reg, a);
+    put2_rr(t, (node->imm == IR_RM_HOST ? 0x2d : 0x2c) | scalar(is_double) | w, reg, whole);
     x64_alu_ri(&t->x, X64_CMP, w, reg, 1); /* overflows for the most negative number only */
     struct t1_cold *cold = t1_cold(t, x64_jcc(&t->x, X64_O), cold_saturate);
     cold->a = (uint8_t)reg;
@@ -451,10 +535,28 @@ void t1_emit_fcvt_to_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
     cold->back = x64_offset(&t->x);
 }
 
+/* Positive and within the signed numbers of 64 bits or the result's, as its sign and exponent say, it is converted
+ * as a signed number. */
 void t1_emit_fcvt_to_u(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    call_fp(t, ref, node, (unsigned)node->imm);
+    if (node->imm != IR_RM_RTZ) {
+        call_fp(t, ref, node, (unsigned)node->imm);
+        return;
+    }
+    enum { BIAS_F64 = 1023, BIAS_F32 = 127, FRACTION_F64 = 52, FRACTION_F32 = 23 };
+    bool is_double = t1_width_a(t, ref) == 64;
+    unsigned a = t1_use_xmm(t, node->operand[0]);
+    unsigned reg = t1_def_gpr(t, ref, IR_NONE, IR_NONE);
+    t1_move_xmm_to_gpr(t, reg, a, is_double);
+    x64_shift_i(&t->x, X64_SHR, is_double ? X64_W : 0, reg, is_double ? FRACTION_F64 : FRACTION_F32);
+    x64_alu_ri(&t->x, X64_CMP, 0, reg,
+               (is_double ? BIAS_F64 : BIAS_F32) + (node->type == IR_I64 ? 63 : 32));
+    struct t1_cold *cold = fp_on_cold(t, x64_jcc(&t->x, X64_AE), ref, node, reg, a);
+    put2_rr(t, 0x2c | scalar(is_double) | X64_W, reg, a);
+    cold->back = x64_offset(&t->x);
 }
+
+/* ---- from integers ---- */
 
 static void put_from_integer(struct t1 *t, unsigned w, bool is_double, unsigned reg,
                              struct x64_operand source)
@@ -475,11 +577,28 @@ static bool is_inline_from_integer(const struct t1_node *node, unsigned width)
     return node->imm == IR_RM_HOST || (node->type == IR_F64 && width == 32);
 }
 
+/* Integers that the float can hold are the same in all rounding modes. */
+static void emit_from_small(struct t1 *t, ir_ref ref, const struct t1_node *node, unsigned width, bool is_signed)
+{
+    enum { DIGITS_F64 = 53, DIGITS_F32 = 24 };
+    bool is_double = node->type == IR_F64;
+    unsigned a = t1_use_gpr(t, node->operand[0]), temp = t1_temp_gpr(t);
+    unsigned reg = t1_def_xmm(t, ref, IR_NONE, IR_NONE), w = x64_w(width);
+    x64_rr(&t->x, 0x8b | w, temp, a);
+    x64_shift_i(&t->x, is_signed ? X64_SAR : X64_SHR, w, temp, is_double ? DIGITS_F64 : DIGITS_F32);
+    if (is_signed)
+        x64_alu_ri(&t->x, X64_ADD, w, temp, 1);
+    x64_alu_ri(&t->x, X64_CMP, w, temp, is_signed ? 1 : 0);
+    struct t1_cold *cold = fp_on_cold(t, x64_jcc(&t->x, X64_A), ref, node, reg, a);
+    put_from_integer(t, w, is_double, reg, x64_reg_operand(a));
+    cold->back = x64_offset(&t->x);
+}
+
 void t1_emit_fcvt_from_s(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned width = t1_width_a(t, ref);
     if (!is_inline_from_integer(node, width)) {
-        call_fp(t, ref, node, (unsigned)node->imm);
+        emit_from_small(t, ref, node, width, true);
         return;
     }
     struct x64_operand source = t1_use(t, node->operand[0], width, false);
@@ -521,7 +640,7 @@ void t1_emit_fcvt_from_u(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     unsigned width = t1_width_a(t, ref);
     if (!is_inline_from_integer(node, width)) {
-        call_fp(t, ref, node, (unsigned)node->imm);
+        emit_from_small(t, ref, node, width, false);
         return;
     }
     if (width == 64) {

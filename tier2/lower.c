@@ -128,6 +128,18 @@ static void add_element_type(struct lowering *lower, LLVMValueRef call)
                              LLVMCreateTypeAttribute(lower->context, kind, lower->type.i32));
 }
 
+LLVMValueRef lower_asm_float(struct lowering *lower, const char *text, const char *constraint,
+                             LLVMValueRef value)
+{
+    enum { UNSEEN = 0xc };
+    LLVMTypeRef float_type = LLVMTypeOf(value), type = LLVMFunctionType(float_type, &float_type, 1, 0);
+    LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraint, strlen(constraint),
+                                         1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMValueRef call = LLVMBuildCall2(lower->builder, type, code, &value, 1, "");
+    set_call_effects(lower, call, UNSEEN);
+    return call;
+}
+
 void lower_asm_aside(struct lowering *lower, const char *text, const char *constraint,
                      LLVMTypeRef type, LLVMValueRef *args, unsigned count)
 {

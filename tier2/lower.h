@@ -153,6 +153,9 @@ LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char
  * nothing but its first argument, which is a pointer to an i32, and what LLVM cannot see. */
 void lower_asm_aside(struct lowering *lower, const char *text, const char *constraint,
                      LLVMTypeRef type, LLVMValueRef *args, unsigned count);
+/* Inline assembly of one float, with side effects that LLVM cannot see; the result has its type. */
+LLVMValueRef lower_asm_float(struct lowering *lower, const char *text, const char *constraint,
+                             LLVMValueRef value);
 /* Inline assembly with side effects that touches memory, on the i32 at `slot`. */
 void lower_asm_on(struct lowering *lower, const char *text, const char *constraint,
                   LLVMValueRef slot);

@@ -591,11 +591,11 @@ static struct safe_range safe_range(bool is_signed, unsigned to, unsigned from)
     return (struct safe_range){-two_to_31, two_to_31, true, false};
 }
 
-/* Converts inside the safe range and asks the helper outside. */
-static void truncate_to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
+/* Converts `a` inside the safe range and asks the helper outside. */
+static void truncate_to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed,
+                                LLVMValueRef a)
 {
     LLVMBuilderRef builder = lower->builder;
-    LLVMValueRef a = lower_value(lower, insn->a);
     LLVMTypeRef type = LLVMTypeOf(a), result_type = lower_type_of(lower, insn->type);
     struct safe_range range = safe_range(is_signed, insn->type, lower->block->insns[insn->a].type);
     LLVMValueRef above = compare(lower, a, LLVMConstReal(type, range.low),
@@ -619,10 +619,37 @@ static void truncate_to_integer(struct lowering *lower, const struct ir_insn *in
     lower_define(lower, insn, lower_phi(lower, usual, safe, exact, rare));
 }
 
+/* `value` made whole, by a rounding mode that is not MXCSR's; inexact is raised. */
+static LLVMValueRef make_whole(struct lowering *lower, LLVMValueRef value, unsigned mode)
+{
+    static const char *const intrinsics[] = {[IR_RM_RNE] = "llvm.roundeven", [IR_RM_RDN] = "llvm.floor",
+                                             [IR_RM_RUP] = "llvm.ceil", [IR_RM_RMM] = "llvm.round"};
+    static const uint8_t on_host[] = {[IR_RM_RNE] = 0, [IR_RM_RDN] = 1, [IR_RM_RUP] = 2};
+    if (lower->is_flagless)
+        return lower_intrinsic(lower, intrinsics[mode], LLVMTypeOf(value), &value, 1);
+    char text[192], kind = LLVMTypeOf(value) == lower->type.f64 ? 'd' : 's';
+    if (mode != IR_RM_RMM) {
+        snprintf(text, sizeof text, "vrounds%c $$%u, $1, $1, $0", kind, on_host[mode]);
+        return lower_asm_float(lower, text, "=x,x,~{dirflag},~{fpsr},~{flags}", value);
+    }
+    /* What is cut off, doubled, and cut to 0 or 1; all but the first step is exact. */
+    snprintf(text, sizeof text,
+             "vrounds%c $$3, $1, $1, $0\nvsubs%c $0, $1, %%xmm15\nvadds%c %%xmm15, %%xmm15, %%xmm15\n"
+             "vrounds%c $$11, %%xmm15, %%xmm15, %%xmm15\nvadds%c %%xmm15, $0, $0",
+             kind, kind, kind, kind, kind);
+    return lower_asm_float(lower, text, "=&x,x,~{xmm15},~{dirflag},~{fpsr},~{flags}", value);
+}
+
+/* A signed number can be made whole first, unless it can be too large by its part behind the point alone: that is
+ * not inexact but invalid. */
 static void to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
 {
+    bool is_f32 = lower->block->insns[insn->a].type == IR_F32;
+    LLVMValueRef a = lower_value(lower, insn->a);
     if (insn->imm == IR_RM_RTZ)
-        truncate_to_integer(lower, insn, is_signed);
+        truncate_to_integer(lower, insn, is_signed, a);
+    else if (insn->imm != IR_RM_HOST && is_signed && (insn->type == IR_I64 || is_f32))
+        truncate_to_integer(lower, insn, true, make_whole(lower, a, (unsigned)insn->imm));
     else
         lower_define(lower, insn, evaluate(lower, insn));
 }
@@ -651,12 +678,26 @@ static LLVMValueRef from_signed(struct lowering *lower, const struct ir_insn *in
                    lower_type_of(lower, insn->type), true);
 }
 
+/* Integers that the float can hold are the same in all rounding modes. */
+static LLVMValueRef from_small(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
+{
+    LLVMBuilderRef builder = lower->builder;
+    LLVMValueRef value = lower_value(lower, insn->a);
+    uint64_t limit = insn->type == IR_F64 ? UINT64_C(1) << 53 : UINT64_C(1) << 24;
+    LLVMValueRef wide = is_signed ? LLVMBuildSExt(builder, value, lower->type.i64, "")
+                                  : LLVMBuildZExt(builder, value, lower->type.i64, "");
+    LLVMValueRef from = is_signed ? LLVMBuildAdd(builder, wide, lower_const64(lower, limit), "") : wide;
+    LLVMValueRef is_large =
+        LLVMBuildICmp(builder, LLVMIntUGT, from, lower_const64(lower, is_signed ? 2 * limit : limit), "");
+    return usual_or_helper(lower, insn, is_large, from_signed(lower, insn, wide));
+}
+
 void lower_op_fcvt_from_s(struct lowering *lower, const struct ir_insn *insn)
 {
     if (is_conversion_inline(lower, insn))
         lower_define(lower, insn, from_signed(lower, insn, lower_value(lower, insn->a)));
     else
-        lower_define(lower, insn, evaluate(lower, insn));
+        lower_define(lower, insn, from_small(lower, insn, true));
 }
 
 /* From 2^63 on: of half the number, with what was shifted out kept for the rounding; the doubling
@@ -699,7 +740,7 @@ static LLVMValueRef from_unsigned_64(struct lowering *lower, const struct ir_ins
 void lower_op_fcvt_from_u(struct lowering *lower, const struct ir_insn *insn)
 {
     if (!is_conversion_inline(lower, insn)) {
-        lower_define(lower, insn, evaluate(lower, insn));
+        lower_define(lower, insn, from_small(lower, insn, false));
     } else if (lower->block->insns[insn->a].type == IR_I32) {
         LLVMValueRef wide = LLVMBuildZExt(lower->builder, lower_value(lower, insn->a),
                                           lower->type.i64, "");

@@ -139,7 +139,9 @@ struct vcpu {
                                     same. Clobbers R10 */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
-    const void *thunk_bulk;      /* the same for helpers from HELPER_BULK on: keeps XMM0-7 too */
+    const void *thunk_fp;        /* call here: HELPER_FP with helper_arg, the result in helper_arg[0]; keeps all
+                                    registers */
+    const void *thunk_bulk;      /* the same as thunk_helper for helpers from HELPER_BULK on: keeps XMM0-7 too */
     vcpu_helper *helper[HELPER_COUNT];
     struct bulk_count bulk[IR_BULK_COUNT]; /* kept whether or not there are statistics */
     struct bulk_count libcall_count[IR_LIBCALL_COUNT]; /* likewise, of those that were done */

@@ -46,15 +46,18 @@
 #define VCPU_OFFSET_MEMORY_BASE 560
 #define VCPU_OFFSET_HELPER_ARG 584
 #define VCPU_OFFSET_HOST_RSP 616
-#define VCPU_OFFSET_HELPER 672
-#define VCPU_OFFSET_BULK 816
-#define VCPU_OFFSET_LIBCALL_COUNT 928
-#define VCPU_OFFSET_JUMP_CACHE 9808
+#define VCPU_OFFSET_HELPER 680
+#define VCPU_OFFSET_BULK 824
+#define VCPU_OFFSET_LIBCALL_COUNT 936
+#define VCPU_OFFSET_JUMP_CACHE 9824
 
-#define VCPU_OFFSET_IS_ALONE 75456
+#define VCPU_OFFSET_IS_ALONE 75472
 
 /* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest. */
 #define JUMP_CACHE_SIZE 4096
+
+/* The value of enum vcpu_helper_index for tb_thunk_fp. */
+#define HELPER_FP_VALUE 0
 
 /* The values of enum vcpu_exit that the thunks store. */
 #define VCPU_EXIT_TB_VALUE 0

@@ -182,4 +182,36 @@ tb_fault_landing:
     helper_thunk tb_thunk_helper, 1
     helper_thunk tb_thunk_bulk, 0 /* the bulk operations leave XMM0-7 alone */
 
+/* HELPER_FP in the middle of other code, which finds all registers as they were; the result goes to helper_arg[0]. */
+    .globl tb_thunk_fp
+    .hidden tb_thunk_fp
+    .type tb_thunk_fp, @function
+    .balign 16
+tb_thunk_fp:
+    .cfi_startproc
+    pushq %rax
+    .cfi_adjust_cfa_offset 8
+    pushq %r10
+    .cfi_adjust_cfa_offset 8
+    subq $136, %rsp
+    .cfi_adjust_cfa_offset 136
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    movups %xmm\n, 16 * (\n - 8)(%rsp)
+    .endr
+    movl $HELPER_FP_VALUE, %eax
+    callq tb_thunk_helper
+    movq %rax, IN_VCPU(VCPU_OFFSET_HELPER_ARG)
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    movups 16 * (\n - 8)(%rsp), %xmm\n
+    .endr
+    addq $136, %rsp
+    .cfi_adjust_cfa_offset -136
+    popq %r10
+    .cfi_adjust_cfa_offset -8
+    popq %rax
+    .cfi_adjust_cfa_offset -8
+    retq
+    .cfi_endproc
+    .size tb_thunk_fp, . - tb_thunk_fp
+
     .section .note.GNU-stack, "", @progbits

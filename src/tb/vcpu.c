@@ -24,6 +24,7 @@ _Static_assert(offsetof(struct vcpu, helper) == VCPU_OFFSET_HELPER, "vcpu offset
 _Static_assert(offsetof(struct vcpu, bulk) == VCPU_OFFSET_BULK, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, libcall_count) == VCPU_OFFSET_LIBCALL_COUNT, "vcpu offset");
 _Static_assert(sizeof(struct bulk_count) == 16, "bulk.S");
+_Static_assert((int)HELPER_FP == HELPER_FP_VALUE, "enter.S");
 _Static_assert(offsetof(struct vcpu, jump_cache) == VCPU_OFFSET_JUMP_CACHE, "vcpu offset");
 _Static_assert(offsetof(struct vcpu, is_alone) == VCPU_OFFSET_IS_ALONE, "vcpu offset");
 _Static_assert(sizeof(struct jump_cache_entry) == 16 && offsetof(struct jump_cache_entry, pc) == 0 &&
@@ -41,7 +42,7 @@ static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
 
 /* enter.S; not functions to be called from C. */
 extern const char tb_thunk_leave_tb[], tb_thunk_indirect[], tb_thunk_jump[], tb_thunk_helper[],
-    tb_thunk_bulk[];
+    tb_thunk_fp[], tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
     tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
 /* libcall.S; only the first of each three is a function to be called from C. */
@@ -150,6 +151,7 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->thunk_indirect = tb_thunk_indirect;
     vcpu->thunk_jump = tb_thunk_jump;
     vcpu->thunk_helper = tb_thunk_helper;
+    vcpu->thunk_fp = tb_thunk_fp;
     vcpu->thunk_bulk = tb_thunk_bulk;
     vcpu->helper[HELPER_FP] = helper_fp;
     vcpu->helper[HELPER_EVAL] = helper_eval;
