@@ -270,10 +270,14 @@ static void put_jump_cache(struct t1 *t, unsigned pc)
 /* Where no inline cache knows the pc. */
 static void put_slower_exit(struct t1 *t, unsigned pc)
 {
-    if (t->options->is_caching_jumps && !t->last_tb->is_observing)
+    if (t->options->is_caching_jumps && !t->last_tb->is_observing) {
         put_jump_cache(t, pc);
-    x64_store(&t->x, T1_VCPU(pc), pc);
-    leave_with_tb(t, t->last_tb, T1_VCPU(thunk_indirect));
+        x64_mov_rr(&t->x, X64_RBX, pc);
+        leave_with_tb(t, t->last_tb, T1_VCPU(thunk_spare));
+    } else {
+        x64_store(&t->x, T1_VCPU(pc), pc);
+        leave_with_tb(t, t->last_tb, T1_VCPU(thunk_indirect));
+    }
 }
 
 static void cold_miss(struct t1 *t, const struct t1_cold *cold)

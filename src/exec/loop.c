@@ -77,14 +77,24 @@ enum os_action loop_handle_pending(struct exec_thread *thread)
     return OS_CONTINUE;
 }
 
+/* What was in its place, of another pc, is among the spare ones from here on. */
+static void fill_jump_cache(struct vcpu *vcpu, const struct tb *to)
+{
+    struct jump_cache_entry *place = &vcpu->jump_cache[jump_cache_slot(to->pc)];
+    bool is_empty = !place->entry || place->pc & 1;
+    if (!is_empty && place->pc != to->pc)
+        vcpu->spare_jumps[spare_jump_slot(place->pc)] = *place;
+    const void *entry = atomic_load_explicit(&to->entry, memory_order_acquire);
+    *place = (struct jump_cache_entry){to->pc, entry};
+}
+
 void loop_fill_indirect(struct exec_thread *thread, const struct turn *turn, struct tb *to)
 {
     struct vcpu *vcpu = &thread->vcpu;
     struct tb *from = turn->indirect_from;
     if (!turn->is_indirect || turn->generation != thread->exec->cache->generation)
         return;
-    const void *entry = atomic_load_explicit(&to->entry, memory_order_acquire);
-    vcpu->jump_cache[jump_cache_slot(to->pc)] = (struct jump_cache_entry){to->pc, entry};
+    fill_jump_cache(vcpu, to);
     thread->indirect_fills++;
     if (!from)
         return;
@@ -111,6 +121,8 @@ void loop_run_tb(struct exec_thread *thread, struct tb *tb)
 void loop_renew_jump_cache(struct vcpu *vcpu, const struct tb *tb)
 {
     struct jump_cache_entry *entry = &vcpu->jump_cache[jump_cache_slot(tb->pc)];
+    if (entry->pc != tb->pc)
+        entry = &vcpu->spare_jumps[spare_jump_slot(tb->pc)];
     if (entry->pc == tb->pc && tb->mode == tb_mode_of_frm(vcpu->frm))
         entry->entry = atomic_load_explicit(&tb->entry, memory_order_acquire);
 }

@@ -97,6 +97,10 @@ static inline unsigned jump_cache_slot(uint64_t pc)
 {
     return (unsigned)(pc >> 1) & (JUMP_CACHE_SIZE - 1);
 }
+static inline unsigned spare_jump_slot(uint64_t pc)
+{
+    return (unsigned)((pc ^ pc >> JUMP_CACHE_LOG2) >> 1) & (SPARE_JUMPS_SIZE - 1);
+}
 
 /* 16-byte operands for generated code, in vcpu->float_constant. */
 enum vcpu_float_constant {
@@ -135,8 +139,9 @@ struct vcpu {
     const void *thunk_leave;     /* jump here: store pinned registers, return from tb_enter */
     const void *thunk_leave_tb;  /* RAX = tb: the same with exit_tb and VCPU_EXIT_TB */
     const void *thunk_indirect;  /* RAX = tb, vcpu->pc set: the same with VCPU_EXIT_INDIRECT */
-    const void *thunk_jump;      /* RAX = tb, RBX = pc: to the code that the jump cache has for pc; else the
-                                    same. Clobbers R10 */
+    const void *thunk_spare;     /* RAX = tb, RBX = pc: to the code that spare_jumps has for pc; else vcpu->pc is
+                                    set and all is the same. Clobbers R10 */
+    const void *thunk_jump;      /* the same, but it looks into the jump cache first */
     const void *thunk_helper;    /* call here: EAX = index; args in helper_arg, result in RAX;
                                     keeps pinned registers, clobbers RAX, R10 and XMM8-15 */
     const void *thunk_fp;        /* call here: HELPER_FP with helper_arg, the result in helper_arg[0]; keeps all
@@ -156,6 +161,7 @@ struct vcpu {
     uint64_t region_entry;       /* guest pc at which a region with several entries is entered */
     uint64_t counter[COUNTER_COUNT];
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
+    struct jump_cache_entry spare_jumps[SPARE_JUMPS_SIZE]; /* driven out of it by others of their slots */
     uint32_t kept_mxcsr;         /* tier 1: as it was before comparisons that raise no flags */
     uint8_t flags_of_mxcsr[64];  /* the guest's flags by MXCSR's, set by vcpu_init */
     uint8_t mxcsr_of_flags[32];  /* the other way round */

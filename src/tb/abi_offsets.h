@@ -46,15 +46,20 @@
 #define VCPU_OFFSET_MEMORY_BASE 560
 #define VCPU_OFFSET_HELPER_ARG 584
 #define VCPU_OFFSET_HOST_RSP 616
-#define VCPU_OFFSET_HELPER 680
-#define VCPU_OFFSET_BULK 824
-#define VCPU_OFFSET_LIBCALL_COUNT 936
+#define VCPU_OFFSET_HELPER 688
+#define VCPU_OFFSET_BULK 832
+#define VCPU_OFFSET_LIBCALL_COUNT 944
+#define VCPU_OFFSET_JUMP_CACHE_HITS 9816
+#define VCPU_OFFSET_SPARE_JUMPS 75360
 #define VCPU_OFFSET_JUMP_CACHE 9824
 
-#define VCPU_OFFSET_IS_ALONE 75472
+#define VCPU_OFFSET_IS_ALONE 91856
 
-/* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest. */
-#define JUMP_CACHE_SIZE 4096
+/* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest; what has been driven out
+ * of it has so many, by more of them. */
+#define JUMP_CACHE_LOG2 12
+#define JUMP_CACHE_SIZE (1 << JUMP_CACHE_LOG2)
+#define SPARE_JUMPS_SIZE 1024
 
 /* The value of enum vcpu_helper_index for tb_thunk_fp. */
 #define HELPER_FP_VALUE 0

@@ -101,10 +101,24 @@ tb_thunk_jump:
     andl $(JUMP_CACHE_SIZE - 1) << 1, %r10d
     leaq IN_VCPU_INDEXED(VCPU_OFFSET_JUMP_CACHE, %r10, 8), %r10
     cmpq (%r10), %rbx
+    jne tb_thunk_spare
+    jmpq *8(%r10)
+
+    .globl tb_thunk_spare
+    .hidden tb_thunk_spare
+    .balign 16
+tb_thunk_spare:
+    movl %ebx, %r10d
+    shrl $JUMP_CACHE_LOG2, %r10d
+    xorl %ebx, %r10d
+    andl $(SPARE_JUMPS_SIZE - 1) << 1, %r10d
+    leaq IN_VCPU_INDEXED(VCPU_OFFSET_SPARE_JUMPS, %r10, 8), %r10
+    cmpq (%r10), %rbx
     jne 1f
+    incq IN_VCPU(VCPU_OFFSET_JUMP_CACHE_HITS)
     jmpq *8(%r10)
 1:  movq %rbx, IN_VCPU(VCPU_OFFSET_PC)
-    jmp tb_thunk_indirect
+    /* fall through */
 
     .globl tb_thunk_indirect
     .hidden tb_thunk_indirect

@@ -26,6 +26,9 @@ _Static_assert(offsetof(struct vcpu, libcall_count) == VCPU_OFFSET_LIBCALL_COUNT
 _Static_assert(sizeof(struct bulk_count) == 16, "bulk.S");
 _Static_assert((int)HELPER_FP == HELPER_FP_VALUE, "enter.S");
 _Static_assert(offsetof(struct vcpu, jump_cache) == VCPU_OFFSET_JUMP_CACHE, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, spare_jumps) == VCPU_OFFSET_SPARE_JUMPS, "vcpu offset");
+_Static_assert(offsetof(struct vcpu, counter) + 8 * COUNTER_JUMP_CACHE_HITS == VCPU_OFFSET_JUMP_CACHE_HITS,
+               "vcpu offset");
 _Static_assert(offsetof(struct vcpu, is_alone) == VCPU_OFFSET_IS_ALONE, "vcpu offset");
 _Static_assert(sizeof(struct jump_cache_entry) == 16 && offsetof(struct jump_cache_entry, pc) == 0 &&
                    offsetof(struct jump_cache_entry, entry) == 8, "enter.S");
@@ -41,7 +44,7 @@ static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
 };
 
 /* enter.S; not functions to be called from C. */
-extern const char tb_thunk_leave_tb[], tb_thunk_indirect[], tb_thunk_jump[], tb_thunk_helper[],
+extern const char tb_thunk_leave_tb[], tb_thunk_indirect[], tb_thunk_spare[], tb_thunk_jump[], tb_thunk_helper[],
     tb_thunk_fp[], tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
     tb_bulk_match_z, tb_bulk_probe; /* bulk.S */
@@ -136,10 +139,12 @@ void vcpu_flush_jump_cache(struct vcpu *vcpu)
 {
     for (unsigned i = 0; i < JUMP_CACHE_SIZE; i++)
         vcpu->jump_cache[i].pc = 1;
+    for (unsigned i = 0; i < SPARE_JUMPS_SIZE; i++)
+        vcpu->spare_jumps[i].pc = 1;
 }
 
-/* All zero, an entry of the jump cache can only be taken for one of pc 0, whose slot is 0; so the
- * others need not be touched. */
+/* All zero, an entry of the jump cache or among the spare ones can only be taken for one of pc 0, whose slot is 0;
+ * so the others need not be touched. */
 void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
 {
     vcpu->memory_base = memory_base;
@@ -149,6 +154,7 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->thunk_leave = tb_thunk_leave;
     vcpu->thunk_leave_tb = tb_thunk_leave_tb;
     vcpu->thunk_indirect = tb_thunk_indirect;
+    vcpu->thunk_spare = tb_thunk_spare;
     vcpu->thunk_jump = tb_thunk_jump;
     vcpu->thunk_helper = tb_thunk_helper;
     vcpu->thunk_fp = tb_thunk_fp;
@@ -170,7 +176,7 @@ void vcpu_init(struct vcpu *vcpu, uint8_t *memory_base)
     vcpu->libcall[IR_LIBCALL_##kind] = tb_quick_##name;
     LIBCALLS(INSTALL)
 #undef INSTALL
-    vcpu->jump_cache[0].pc = 1;
+    vcpu->jump_cache[0].pc = vcpu->spare_jumps[0].pc = 1;
     for (unsigned flags = 0; flags < 32; flags++)
         vcpu->mxcsr_of_flags[flags] = (uint8_t)fp_mxcsr_with_flags(0, flags);
     for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++)
