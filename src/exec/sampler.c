@@ -2,8 +2,8 @@
  *
  * Counts make code a seventh larger, and slower where short blocks do not fit the instruction cache;
  * and most blocks are never promoted. So they are made without. A thread of its own raises
- * vcpu->is_sampled every half millisecond (on one CPU, where each time costs the guest much more than a
- * system call, every four: at the kernel's own tick); tier 1 comes back to the loop at its next backward or
+ * vcpu->is_sampled every half millisecond, and every two when the program has run for a while (on one CPU, where
+ * each time costs the guest much more than a system call, every four: at the kernel's own tick); tier 1 comes back to the loop at its next backward or
  * indirect jump, which looks at it anyway, and the loop notes where the guest is. A block that is met
  * a few times is made again with counts, and so are all that a region of it might have. From there on
  * it is as without samples: the counts decide what is promoted and what a region is made of. Blocks
@@ -25,7 +25,9 @@ enum {
     LEAST_THRESHOLD = 1024, /* below, everything is counted */
     START_INSNS = 8192,     /* translated */
     START_HEAT = 10000,     /* executions of one block */
-    PERIOD_NS = 500 * 1000,
+    PERIOD_NS = 500 * 1000, /* at first, for so many times: */
+    FIRST_PERIODS = 500,
+    LATER_PERIOD_NS = 2 * 1000 * 1000,
     LONGEST_PERIOD_NS = 4 * 1000 * 1000, /* while nobody looks */
     ONE_CPU_PERIOD_NS = 3 * 1000 * 1000,
     ONE_CPU_SLACK_NS = 4 * 1000 * 1000, /* to the next interrupt that comes anyway */
@@ -36,7 +38,7 @@ enum {
     ENOUGH_SAMPLES = 64,    /* of one block, whatever its share */
     MAX_DOUBLINGS = 6,
     MAX_FUNCTION_BYTES = 8192,
-    GROUP_NS = 60 * 1000 * 1000, /* for which blocks are counted */
+    GROUP_NS = 30 * 1000 * 1000, /* for which blocks are counted */
     ASKING_NS = 20 * 1000 * 1000, /* and then until the root has asked for its region */
     LEAST_ASKING = 1000,         /* executions of a root that is to ask before the threshold */
 };
@@ -83,20 +85,27 @@ static struct timespec time_after(uint64_t ns)
     return (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
 }
 
+static uint64_t least_period_ns(const struct exec *exec, uint32_t periods_before)
+{
+    return exec->has_one_cpu                ? ONE_CPU_PERIOD_NS
+           : periods_before < FIRST_PERIODS ? PERIOD_NS
+                                            : LATER_PERIOD_NS;
+}
+
 static void *sampler_thread(void *argument)
 {
     struct exec *exec = argument;
     struct sampler *sampler = &exec->sampler;
-    uint64_t least_ns = exec->has_one_cpu ? ONE_CPU_PERIOD_NS : PERIOD_NS, period_ns = least_ns;
+    uint64_t period_ns = least_period_ns(exec, 0);
     if (exec->has_one_cpu)
         prctl(PR_SET_TIMERSLACK, ONE_CPU_SLACK_NS);
     pthread_mutex_lock(&sampler->lock);
-    while (!sampler->is_stopping) {
+    for (uint32_t periods = 1; !sampler->is_stopping; periods += periods < FIRST_PERIODS) {
         struct timespec end = time_after(period_ns);
         pthread_cond_timedwait(&sampler->wake, &sampler->lock, &end);
         pthread_mutex_unlock(&sampler->lock);
         bool has_been_seen = raise_all(exec);
-        period_ns = has_been_seen                      ? least_ns
+        period_ns = has_been_seen                      ? least_period_ns(exec, periods)
                     : period_ns * 2 < LONGEST_PERIOD_NS ? period_ns * 2
                                                        : LONGEST_PERIOD_NS;
         pthread_mutex_lock(&sampler->lock);
@@ -219,7 +228,7 @@ bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
     group->root = root;
     group->is_over = false;
     group->flushes = thread->exec->cache->stats.flushes;
-    group->end_ns = exec_time_ns() + ((uint64_t)GROUP_NS << tb_profile_of(root)->doublings);
+    group->end_ns = exec_time_ns() + GROUP_NS;
     for (uint32_t i = 0; i < sampler->met_count; i++) {
         struct tb *tb = sampler->met[i];
         if (!sampler_is_unknown(thread->exec, tb))
