@@ -645,10 +645,11 @@ static LLVMValueRef make_whole(struct lowering *lower, LLVMValueRef value, unsig
 static void to_integer(struct lowering *lower, const struct ir_insn *insn, bool is_signed)
 {
     bool is_f32 = lower->block->insns[insn->a].type == IR_F32;
+    bool can_round_first = lower->host->has_avx && is_signed && (insn->type == IR_I64 || is_f32);
     LLVMValueRef a = lower_value(lower, insn->a);
     if (insn->imm == IR_RM_RTZ)
         truncate_to_integer(lower, insn, is_signed, a);
-    else if (insn->imm != IR_RM_HOST && is_signed && (insn->type == IR_I64 || is_f32))
+    else if (insn->imm != IR_RM_HOST && can_round_first)
         truncate_to_integer(lower, insn, true, make_whole(lower, a, (unsigned)insn->imm));
     else
         lower_define(lower, insn, evaluate(lower, insn));
