@@ -2,14 +2,14 @@
  *
  * Counts make code a seventh larger, and slower where short blocks do not fit the instruction cache;
  * and most blocks are never promoted. So they are made without. A thread of its own raises
- * vcpu->is_sampled every half millisecond, and every two when the program has run for a while (on one CPU, where
- * each time costs the guest much more than a system call, every four: at the kernel's own tick); tier 1 comes back to the loop at its next backward or
- * indirect jump, which looks at it anyway, and the loop notes where the guest is. A block that is met
- * a few times is made again with counts, and so are all that a region of it might have. From there on
- * it is as without samples: the counts decide what is promoted and what a region is made of. Blocks
- * that have not been promoted after a while are made without counts once more, and then need more
- * samples; but one that has kept its samples meanwhile, each of its executions taking long, is promoted by
- * the counts that there are.
+ * vcpu->is_sampled every half millisecond, and every two when the program has run for a while (on one
+ * CPU, where each time costs the guest much more than a system call, every four: at the kernel's own
+ * tick); tier 1 comes back to the loop at its next backward or indirect jump, which looks at it anyway,
+ * and the loop notes where the guest is. A block that is met a few times is made again with counts, and
+ * so are all that a region of it might have. From there on it is as without samples: the counts decide
+ * what is promoted and what a region is made of. Blocks that have not been promoted after a while are
+ * made without counts once more, and then need more samples; but one that has kept its samples
+ * meanwhile, each of its executions taking long, is promoted by the counts that there are.
  *
  * The thread is started when a program turns out not to be short: when enough code has been
  * translated, or when some block has run often. Until then all blocks are counted. Where equal runs are

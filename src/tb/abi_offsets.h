@@ -50,9 +50,8 @@
 #define VCPU_OFFSET_BULK 832
 #define VCPU_OFFSET_LIBCALL_COUNT 944
 #define VCPU_OFFSET_JUMP_CACHE_HITS 9816
-#define VCPU_OFFSET_SPARE_JUMPS 75360
 #define VCPU_OFFSET_JUMP_CACHE 9824
-
+#define VCPU_OFFSET_SPARE_JUMPS 75360
 #define VCPU_OFFSET_IS_ALONE 91856
 
 /* The jump cache has so many entries of 16 bytes, by bits of the pc above the lowest; what has been driven out

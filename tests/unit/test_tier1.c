@@ -816,6 +816,22 @@ START_TEST(jumps_do_without_inline_cache)
 }
 END_TEST
 
+/* What has been driven out of the jump cache. */
+START_TEST(jumps_find_spare_entries)
+{
+    use_tier(t1_host_features());
+    struct tb *jump = indirect_block(0x5000, 1, IR_BRANCH_JUMP), *to = trap_block(0x26000);
+    vcpu->jump_cache[jump_cache_slot(0x26000)] = (struct jump_cache_entry){0x6000, NULL};
+    vcpu->spare_jumps[spare_jump_slot(0x26000)] = (struct jump_cache_entry){0x26000, to->entry};
+    enter_indirect(jump, 1, 0x26000);
+    expect_trap_at(0x26000);
+    vcpu_flush_jump_cache(vcpu);
+    enter_indirect(jump, 1, 0x26000);
+    ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_INDIRECT);
+    ck_assert_uint_eq(vcpu->pc, 0x26000);
+}
+END_TEST
+
 START_TEST(indirect_exits_work_without_caches)
 {
     options.is_caching_inline = options.is_caching_jumps = false;
@@ -944,6 +960,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, heat_runs_out);
     tcase_add_test(tcase, indirect_exits_use_their_caches);
     tcase_add_test(tcase, jumps_do_without_inline_cache);
+    tcase_add_test(tcase, jumps_find_spare_entries);
     tcase_add_test(tcase, indirect_exits_work_without_caches);
     tcase_add_test(tcase, traps_carry_any_pc);
     tcase_add_test(tcase, counters_are_read);
