@@ -181,6 +181,12 @@ static inline struct x64_mem t1_reg_memory(unsigned guest)
     return t1_vcpu_at(offsetof(struct vcpu, reg) + 8 * guest);
 }
 
+/* What a helper takes: vcpu->helper_arg[k]. */
+static inline struct x64_mem t1_helper_argument(unsigned k)
+{
+    return t1_vcpu_at(offsetof(struct vcpu, helper_arg) + 8 * k);
+}
+
 /* ---- plan.c ---- */
 void t1_plan_init(struct t1 *t);
 /* Fills nodes and values from t->block; begins the register cache. */

@@ -3,10 +3,11 @@
  * MXCSR is the guest's: it rounds as frm says (IR_RM_HOST) and accrues the flags. x86 gives the
  * first operand's NaN where RISC-V wants the canonical one: a result is unclean until its bits
  * matter (a store, a sign operation, memory of a guest register, an exit; not a fault, which is
- * repaired afterwards), and is then compared with itself and repaired on a cold path. Operations
- * that name another rounding mode go through HELPER_FP. The bits of an XMM register above a value's
- * width are arbitrary. */
+ * repaired afterwards), and is then compared with itself and repaired on a cold path. Arithmetic
+ * that names another rounding mode goes through HELPER_FP, conversions that do where they are not simple.
+ * The bits of an XMM register above a value's width are arbitrary. */
 #include "src/base/bits.h"
+#include "src/ir/fp.h"
 #include "tier1/emit.h"
 
 static bool has_avx(const struct t1 *t)
@@ -433,15 +434,10 @@ static void cold_saturate(struct t1 *t, const struct t1_cold *cold)
 
 /* ---- the helper on the cold path ---- */
 
-static struct x64_mem helper_argument(unsigned k)
-{
-    return t1_vcpu_at(offsetof(struct vcpu, helper_arg) + 8 * k);
-}
-
 /* What is done otherwise where it is usual. a result, b operand, imm: the helper's desc. */
 static void cold_fp(struct t1 *t, const struct t1_cold *cold)
 {
-    struct x64_mem argument = helper_argument(0), upper = argument;
+    struct x64_mem argument = t1_helper_argument(0), upper = argument;
     enum ir_type type = (enum ir_type)(cold->imm >> 8 & 0xff), type_a = (enum ir_type)(cold->imm >> 16 & 0xff);
     upper.disp += 4;
     if (ir_type_is_float(type_a))
@@ -450,7 +446,7 @@ static void cold_fp(struct t1 *t, const struct t1_cold *cold)
         x64_store(&t->x, argument, cold->b);
     if (ir_type_width[type_a] == 32)
         x64_store_i(&t->x, upper, 32, 0);
-    x64_store_i(&t->x, helper_argument(3), 64, (int32_t)cold->imm);
+    x64_store_i(&t->x, t1_helper_argument(3), 64, (int32_t)cold->imm);
     x64_call_mem(&t->x, T1_VCPU(thunk_fp));
     if (ir_type_is_float(type))
         t1_load_xmm(t, cold->a, argument, true);
@@ -473,7 +469,7 @@ static struct t1_cold *fp_on_cold(struct t1 *t, uint32_t site, ir_ref ref, const
 /* ---- to integers ---- */
 
 /* reg := a, made whole by the host's rounding mode `how`; not raising inexact with QUIETLY. */
-enum { TOWARDS_ZERO = 3, QUIETLY = 8 };
+enum { QUIETLY = 8 };
 static void put_round(struct t1 *t, bool is_double, unsigned reg, unsigned a, unsigned how)
 {
     x64_vex_rr(&t->x, (is_double ? 0x0b : 0x0a) | X64_0F3A | X64_66, reg, a, a);
@@ -484,11 +480,11 @@ static void put_round(struct t1 *t, bool is_double, unsigned reg, unsigned a, un
  * doubled and cut to 1. All of it but the first step is exact. */
 static void put_round_away(struct t1 *t, bool is_double, unsigned reg, unsigned a)
 {
-    unsigned part = t1_temp_xmm(t);
-    put_round(t, is_double, reg, a, TOWARDS_ZERO);
+    unsigned part = t1_temp_xmm(t), to_zero = fp_rounding_control(IR_RM_RTZ);
+    put_round(t, is_double, reg, a, to_zero);
     put3_rr(t, 0x5c | scalar(is_double), part, a, reg);
     put3_rr(t, 0x58 | scalar(is_double), part, part, part);
-    put_round(t, is_double, part, part, TOWARDS_ZERO | QUIETLY);
+    put_round(t, is_double, part, part, to_zero | QUIETLY);
     put3_rr(t, 0x58 | scalar(is_double), reg, reg, part);
 }
 
@@ -502,14 +498,13 @@ static bool can_round_first(const struct t1 *t, ir_ref ref, const struct t1_node
 /* XMM register with the operand, made whole where its rounding mode is not the conversion's own. */
 static unsigned rounded(struct t1 *t, const struct t1_node *node, bool is_double, unsigned a)
 {
-    static const uint8_t on_host[] = {[IR_RM_RNE] = 0, [IR_RM_RDN] = 1, [IR_RM_RUP] = 2};
     if (node->imm == IR_RM_HOST || node->imm == IR_RM_RTZ)
         return a;
     unsigned whole = t1_temp_xmm(t);
     if (node->imm == IR_RM_RMM)
         put_round_away(t, is_double, whole, a);
     else
-        put_round(t, is_double, whole, a, on_host[node->imm]);
+        put_round(t, is_double, whole, a, fp_rounding_control((unsigned)node->imm));
     return whole;
 }
 

@@ -6,11 +6,6 @@
 
 /* ---- helpers ---- */
 
-static struct x64_mem argument(unsigned k)
-{
-    return t1_vcpu_at(offsetof(struct vcpu, helper_arg) + 8 * k);
-}
-
 static void store_constant(struct t1 *t, struct x64_mem mem, uint64_t value)
 {
     if ((int64_t)value == (int32_t)value) {
@@ -48,7 +43,7 @@ static void store_integer(struct t1 *t, struct x64_mem mem, ir_ref value, unsign
 /* helper_arg[k] := the held value of the operand, an f32 zero-extended. */
 static void store_argument(struct t1 *t, unsigned k, ir_ref value, unsigned type)
 {
-    struct x64_mem mem = argument(k);
+    struct x64_mem mem = t1_helper_argument(k);
     unsigned width = ir_type_width[type];
     if (t1_is_const(t, value)) {
         store_constant(t, mem, bits_zero_extend(t1_imm(t, value), width));
@@ -95,7 +90,7 @@ void t1_call_helper(struct t1 *t, ir_ref ref, const struct t1_node *node,
             t1_clean(t, node->operand[k]);
         store_argument(t, k, node->operand[k], t1_operand_type(t, ref, k));
     }
-    store_constant(t, argument(3), desc);
+    store_constant(t, t1_helper_argument(3), desc);
     call_thunk(t, index);
     bind_call_result(t, ref, node);
 }
@@ -203,7 +198,7 @@ static struct x64_operand keep_argument(struct t1 *t, unsigned k, ir_ref value)
         return x64_reg_operand(v->gpr);
     if (mem.base == X64_NO_REG) {
         store_argument(t, k, value, IR_I64);
-        mem = argument(k);
+        mem = t1_helper_argument(k);
     }
     return (struct x64_operand){X64_MEM, mem.base, mem.disp};
 }
@@ -225,7 +220,7 @@ void t1_emit_libcall(struct t1 *t, ir_ref ref, const struct t1_node *node)
 
 void t1_emit_get_counter(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
-    store_constant(t, argument(0), node->imm);
+    store_constant(t, t1_helper_argument(0), node->imm);
     call_thunk(t, HELPER_GET_COUNTER);
     bind_call_result(t, ref, node);
 }

@@ -624,12 +624,11 @@ static LLVMValueRef make_whole(struct lowering *lower, LLVMValueRef value, unsig
 {
     static const char *const intrinsics[] = {[IR_RM_RNE] = "llvm.roundeven", [IR_RM_RDN] = "llvm.floor",
                                              [IR_RM_RUP] = "llvm.ceil", [IR_RM_RMM] = "llvm.round"};
-    static const uint8_t on_host[] = {[IR_RM_RNE] = 0, [IR_RM_RDN] = 1, [IR_RM_RUP] = 2};
     if (lower->is_flagless)
         return lower_intrinsic(lower, intrinsics[mode], LLVMTypeOf(value), &value, 1);
     char text[192], kind = LLVMTypeOf(value) == lower->type.f64 ? 'd' : 's';
     if (mode != IR_RM_RMM) {
-        snprintf(text, sizeof text, "vrounds%c $$%u, $1, $1, $0", kind, on_host[mode]);
+        snprintf(text, sizeof text, "vrounds%c $$%u, $1, $1, $0", kind, fp_rounding_control(mode));
         return lower_asm_float(lower, text, "=x,x,~{dirflag},~{fpsr},~{flags}", value);
     }
     /* What is cut off, doubled, and cut to 0 or 1; all but the first step is exact. */

@@ -10,7 +10,8 @@
     FEATURE(chaining, "tier0 tier1 auto", "direct jumps between translated blocks")                \
     FEATURE(next_block_hint, "tier0 tier1",                                                        \
             "what a direct exit without a chain link leads to is not looked up")                   \
-    FEATURE(inline_cache, "tier0 tier1 auto", "one-entry inline cache at indirect jumps")          \
+    FEATURE(inline_cache, "tier0 tier1 auto",                                                      \
+            "one-entry inline cache at indirect calls and returns")                                \
     FEATURE(jump_cache, "tier0 tier1 auto", "per-hart cache of indirect jump destinations")        \
     FEATURE(pinning, "tier1 auto", "guest registers pinned in host registers (tier 1)")            \
     FEATURE(float_pinning, "tier1 auto", "f registers pinned in XMM registers (tier 1)")           \

@@ -20,8 +20,7 @@ enum {
     MXCSR_RC_SHIFT = 13,
 };
 
-/* MXCSR's rounding control for frm 0-3 (nearest, zero, down, up) and back. */
-static const uint8_t rc_of_frm[4] = {0, 3, 1, 2};
+/* frm for MXCSR's rounding control: fp_rounding_control the other way round. */
 static const uint8_t frm_of_rc[4] = {IR_RM_RNE, IR_RM_RDN, IR_RM_RUP, IR_RM_RTZ};
 
 unsigned fp_flags_of_mxcsr(uint32_t mxcsr)
@@ -45,7 +44,7 @@ uint32_t fp_mxcsr_with_flags(uint32_t mxcsr, unsigned flags)
 
 uint32_t fp_mxcsr_with_rounding(uint32_t mxcsr, unsigned frm)
 {
-    return (mxcsr & ~(3u << MXCSR_RC_SHIFT)) | (uint32_t)rc_of_frm[frm & 3] << MXCSR_RC_SHIFT;
+    return (mxcsr & ~(3u << MXCSR_RC_SHIFT)) | (uint32_t)fp_rounding_control(frm) << MXCSR_RC_SHIFT;
 }
 
 static void raise_flags(unsigned flags)

@@ -25,6 +25,12 @@ uint64_t fp_eval(enum ir_op op, enum ir_type type, enum ir_type type_a, enum ir_
 unsigned fp_flags_of_mxcsr(uint32_t mxcsr);
 uint32_t fp_mxcsr_with_flags(uint32_t mxcsr, unsigned flags);
 uint32_t fp_mxcsr_with_rounding(uint32_t mxcsr, unsigned frm);
+/* MXCSR's rounding control, and roundsd's, for frm 0-3 (nearest, zero, down, up). */
+static inline unsigned fp_rounding_control(unsigned frm)
+{
+    static const uint8_t rc_of_frm[4] = {0, 3, 1, 2};
+    return rc_of_frm[frm & 3];
+}
 #define FP_MXCSR_DEFAULT UINT32_C(0x1f80)
 
 static inline uint32_t fp_read_mxcsr(void)
