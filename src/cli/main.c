@@ -4,6 +4,7 @@
  * 128 + signal). 2: wrong usage; 125: tiercel itself cannot go on; 126: the program cannot be run;
  * 127: it cannot be found. With --lockstep 1: a difference; 2: all other trouble of tiercel's own. */
 #include "include/tiercel/tiercel.h"
+#include "src/base/descriptors.h"
 #include "src/cli/options.h"
 
 #include <inttypes.h>
@@ -143,9 +144,22 @@ static tiercel_status translate(tiercel_machine *machine, bool has_stages, char 
     return TIERCEL_OK;
 }
 
-static _Noreturn void run(const struct cli_options *options)
+/* What is printed besides messages does not end where the guest closes or redirects its stderr. Only
+ * then: whoever waits for a pipe's end is not to wait for a daemon that closed it. */
+static void keep_stderr(struct cli_options *options)
+{
+    tiercel_config *config = &options->config;
+    if (!options->is_stats && !config->strace_file && !config->dump && !config->lockstep)
+        return;
+    stderr = descriptor_copy_stream(stderr);
+    if (config->strace_file)
+        config->strace_file = stderr;
+}
+
+static _Noreturn void run(struct cli_options *options)
 {
     char message[512];
+    keep_stderr(options);
     tiercel_machine *machine;
     tiercel_status status = tiercel_create(&options->config, options->program, options->argc,
                                            options->argv, &machine, message, sizeof message);

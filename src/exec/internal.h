@@ -45,6 +45,8 @@ struct exec_thread {
     uint64_t next_block_hits;     /* look-ups that the loop need not do */
     uint64_t stress_state;        /* of the random numbers of stress.c */
     _Atomic uint64_t samples[SAMPLE_COUNT]; /* written by the profiling signal on this thread */
+    timer_t sample_timer;
+    bool has_sample_timer;
 };
 
 /* A compile for tier 2 or 3. Owner: who holds it (vcpu thread, queue, compile thread). */
@@ -416,8 +418,8 @@ void stress_turn(struct exec_thread *thread);
 void fault_install(void);
 void fault_set_thread(struct exec_thread *thread);
 
-/* sample.c: time shares by profiling signal, only when counting. */
+/* sample.c: time shares by a timer's signal, only when counting. */
 void sample_start(struct exec_thread *thread);
-void sample_stop(void);
+void sample_stop(struct exec_thread *thread);
 
 #endif

@@ -259,7 +259,7 @@ enum status exec_run(struct exec *exec, struct vcpu *vcpu, struct error *err)
     }
 done:
     if (exec->config.is_counting)
-        sample_stop();
+        sample_stop(thread);
     fault_set_thread(NULL);
     return status;
 }

@@ -1,14 +1,21 @@
-/* Time shares: where the guest's thread is each time a profiling timer ticks.
+/* Time shares: where the guest's thread is each time a timer of its processor time ticks.
  *
  * Only used when statistics are on. The signal handler touches nothing but the counters of the
- * thread it interrupts. */
+ * thread it interrupts. The signal is none that a guest could handle, block or send. */
 #include "src/exec/internal.h"
 
-#include <signal.h>
-#include <sys/time.h>
-#include <ucontext.h>
+#include "src/base/check.h"
 
-enum { SAMPLE_PERIOD_US = 1000 };
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum {
+    SAMPLE_PERIOD_NS = 1000 * 1000,
+    SAMPLE_SIGNAL = 32, /* the C library's, to cancel threads with: no guest has it on the host */
+};
 
 static __thread struct exec_thread *sampled_thread;
 
@@ -40,17 +47,44 @@ static void on_tick(int signal, siginfo_t *info, void *context)
     atomic_fetch_add_explicit(&thread->samples[place], 1, memory_order_relaxed);
 }
 
+/* As the kernel has it: the C library refuses to set this signal's. */
+struct kernel_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+/* The way back is that of a handler the C library has set. */
+static void install_handler(void)
+{
+    enum { FLAG_RESTORER = 0x04000000 };
+    struct kernel_action action = {0};
+    syscall(SYS_rt_sigaction, SIGSEGV, NULL, &action, sizeof action.mask);
+    CHECK(action.flags & FLAG_RESTORER, "faults have a handler before samples have");
+    action.handler = on_tick;
+    action.flags = FLAG_RESTORER | SA_SIGINFO | SA_RESTART;
+    action.mask = ~UINT64_C(0);
+    syscall(SYS_rt_sigaction, SAMPLE_SIGNAL, &action, NULL, sizeof action.mask);
+}
+
 void sample_start(struct exec_thread *thread)
 {
     sampled_thread = thread;
-    struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
-    sigaction(SIGPROF, &action, NULL);
-    struct itimerval timer = {{0, SAMPLE_PERIOD_US}, {0, SAMPLE_PERIOD_US}};
-    setitimer(ITIMER_PROF, &timer, NULL);
+    install_handler();
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SAMPLE_SIGNAL};
+    event._sigev_un._tid = gettid();
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &thread->sample_timer))
+        return;
+    thread->has_sample_timer = true;
+    struct timespec period = {0, SAMPLE_PERIOD_NS};
+    timer_settime(thread->sample_timer, 0, &(struct itimerspec){period, period}, NULL);
 }
 
-void sample_stop(void)
+void sample_stop(struct exec_thread *thread)
 {
-    setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL);
+    if (thread->has_sample_timer)
+        timer_delete(thread->sample_timer);
+    thread->has_sample_timer = false;
     sampled_thread = NULL;
 }

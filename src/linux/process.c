@@ -7,6 +7,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/descriptors.h"
 #include "src/base/pages.h"
 
 #include <errno.h>
@@ -55,6 +56,8 @@ enum status linux_create(const struct linux_config *config, struct linux_process
         pages_free(process, sizeof *process);
         return status;
     }
+    if (config->strace && fileno(config->strace) > STDERR_FILENO)
+        descriptor_claim(fileno(config->strace));
     host_signal_init(process);
     *ret_process = process;
     return STATUS_OK;
@@ -65,6 +68,8 @@ void linux_destroy(struct linux_process **process)
     if (!*process)
         return;
     host_signal_fini(*process);
+    if ((*process)->config.strace)
+        descriptor_release(fileno((*process)->config.strace));
     free((*process)->main_thread.queue.entry);
     free((*process)->queue.entry);
     pages_free(*process, sizeof **process);

@@ -2,6 +2,7 @@
 #include "src/linux/sys.h"
 
 #include "src/base/bits.h"
+#include "src/base/descriptors.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,13 +13,6 @@
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
-
-/* The trace's own descriptor is not the guest's. */
-static bool is_own_descriptor(const struct linux_thread *thread, int fd)
-{
-    FILE *strace = thread->process->config.strace;
-    return strace && fd > STDERR_FILENO && fd == fileno(strace);
-}
 
 int64_t sys_read(struct linux_thread *thread, const uint64_t arg[])
 {
@@ -110,32 +104,32 @@ int64_t sys_pwritev(struct linux_thread *thread, const uint64_t arg[])
 
 int64_t sys_close(struct linux_thread *thread, const uint64_t arg[])
 {
-    if (is_own_descriptor(thread, (int)arg[0]))
+    if (descriptor_is_own((int)arg[0]))
         return -EBADF;
     return HOST_CALL(thread, SYS_close, arg[0]);
 }
 
 int64_t sys_dup3(struct linux_thread *thread, const uint64_t arg[])
 {
-    if (is_own_descriptor(thread, (int)arg[1]))
+    if (descriptor_is_own((int)arg[1]))
         return -EBADF;
     return HOST_CALL(thread, SYS_dup3, arg[0], arg[1], arg[2]);
 }
 
-/* In two pieces around the trace's descriptor. */
+/* In pieces around tiercel's own. */
 int64_t sys_close_range(struct linux_thread *thread, const uint64_t arg[])
 {
-    FILE *strace = thread->process->config.strace;
     unsigned first = (unsigned)arg[0], last = (unsigned)arg[1];
-    unsigned own = strace ? (unsigned)fileno(strace) : 0;
-    if (own <= STDERR_FILENO || own < first || own > last)
-        return HOST_CALL(thread, SYS_close_range, first, last, arg[2]);
-    int64_t result = 0;
-    if (own > first)
-        result = HOST_CALL(thread, SYS_close_range, first, own - 1, arg[2]);
-    if (!result && own < last)
-        result = HOST_CALL(thread, SYS_close_range, own + 1, last, arg[2]);
-    return result;
+    int own;
+    while ((own = descriptor_first_own(first, last)) >= 0) {
+        int64_t result = 0;
+        if ((unsigned)own > first)
+            result = HOST_CALL(thread, SYS_close_range, first, own - 1, arg[2]);
+        if (result || (unsigned)own == last)
+            return result;
+        first = (unsigned)own + 1;
+    }
+    return HOST_CALL(thread, SYS_close_range, first, last, arg[2]);
 }
 
 /* Commands whose argument points to something, and its size; the others take a number. */

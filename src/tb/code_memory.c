@@ -7,6 +7,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/descriptors.h"
 #include "src/base/pages.h"
 
 #include <errno.h>
@@ -26,7 +27,6 @@ enum {
     PRESENT_MOST = 256 * 1024,
     PRESENT_SHARE = 8, /* of what is present already */
     HUGE_FROM = 512 * 1024, /* so much is present when huge pages begin to pay */
-    FIRST_OWN_DESCRIPTOR = 1000
 };
 
 static size_t shared_bytes(const struct code_memory *memory)
@@ -73,19 +73,9 @@ static uint8_t *map_w_view(const struct code_memory *memory)
     return base;
 }
 
-/* Moves the descriptor out of the guest's way: its first open gives the lowest free number. */
-static int high_descriptor(int fd)
-{
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR);
-    if (high < 0)
-        return fd;
-    close(fd);
-    return high;
-}
-
 static bool map_views(struct code_memory *memory)
 {
-    memory->fd = high_descriptor(memfd_create("tiercel-code", MFD_CLOEXEC));
+    memory->fd = descriptor_move(memfd_create("tiercel-code", MFD_CLOEXEC));
     if (memory->fd < 0 || ftruncate(memory->fd, (off_t)shared_bytes(memory)) != 0)
         return false;
     memory->x_base = map_x_view(memory);
@@ -128,8 +118,7 @@ enum status code_memory_create(size_t limit_bytes, struct code_memory **ret_memo
     if (!map_views(memory)) {
         enum status status = error_set(err, STATUS_NO_MEMORY, "cannot map code memory: %s",
                                        strerror(errno));
-        if (memory->fd >= 0)
-            close(memory->fd);
+        descriptor_close(memory->fd);
         free(memory);
         return status;
     }
@@ -146,7 +135,7 @@ void code_memory_destroy(struct code_memory **memory)
     if (!(*memory)->is_pool_donated)
         munmap(pool(*memory), CODE_POOL_BYTES);
     munmap(code_records(*memory), (*memory)->record_limit);
-    close((*memory)->fd);
+    descriptor_close((*memory)->fd);
     free(*memory);
     *memory = NULL;
 }
