@@ -6,6 +6,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/descriptors.h"
 #include "src/base/features.h"
 #include "src/exec/exec.h"
 #include "src/linux/linux.h"
@@ -112,6 +113,11 @@ const char *tiercel_version(void)
     return "tiercel " TIERCEL_VERSION " (" TIERCEL_LLVM_TEXT ")";
 }
 
+FILE *tiercel_keep_stream(FILE *stream)
+{
+    return descriptor_copy_stream(stream);
+}
+
 /* ---- creation ---- */
 
 /* The LLVM tier lies beside the executable, or where it was installed. */
@@ -143,18 +149,27 @@ static enum status check_config(const tiercel_config *config, struct error *err)
         return error_set(err, STATUS_BAD_OPTION, "region size must be at least 1 instruction");
     if (config->lockstep && config->fp != TIERCEL_FP_EXACT)
         return error_set(err, STATUS_BAD_OPTION, "lockstep compares flags: it needs exact floating point");
+    if (config->dump & TIERCEL_DUMP_REGISTERS && config->mode != TIERCEL_MODE_TIER1)
+        return error_set(err, STATUS_BAD_OPTION, "registers are counted in tier 1 alone: the dump needs --tier=1");
     if (config->jit_threads > 64)
         return error_set(err, STATUS_BAD_OPTION, "at most 64 compile threads are possible");
     return STATUS_OK;
 }
 
-static enum status create_exec(tiercel_machine *machine, struct error *err)
+static enum status find_features(const tiercel_config *config, uint32_t *ret_features, struct error *err)
+{
+    *ret_features = (1u << FEATURE_COUNT) - 1;
+    enum status status = config->features ? parse_features(config->features, ret_features, err) : STATUS_OK;
+    if (config->is_without_routines)
+        *ret_features &= ~(1u << FEATURE_routines | 1u << FEATURE_libcalls);
+    return status;
+}
+
+static enum status create_exec(tiercel_machine *machine, uint32_t features, struct error *err)
 {
     const tiercel_config *config = &machine->config;
-    uint32_t passes = OPT_ALL, features = (1u << FEATURE_COUNT) - 1;
+    uint32_t passes = OPT_ALL;
     enum status status = config->opt ? opt_parse(config->opt, &passes, err) : STATUS_OK;
-    if (status == STATUS_OK && config->features)
-        status = parse_features(config->features, &features, err);
     struct stress stress = {0};
     if (status == STATUS_OK && config->stress)
         status = stress_parse(config->stress, &stress, err);
@@ -163,8 +178,6 @@ static enum status create_exec(tiercel_machine *machine, struct error *err)
         status = lockstep_parse(config->lockstep, &lockstep, err);
     if (status != STATUS_OK)
         return status;
-    if (config->is_without_routines)
-        features &= ~(1u << FEATURE_routines | 1u << FEATURE_libcalls);
     struct exec_config exec_config = {
         .mode = (enum exec_mode)config->mode,
         .threshold = {0, config->threshold[1], config->threshold[2], config->threshold[3]},
@@ -236,11 +249,14 @@ static enum status build_stack(tiercel_machine *machine, const struct loader_ima
 static enum status create_parts(tiercel_machine *machine, const char *path, int argc,
                                 const char *const *argv, int *ret_errno, struct error *err)
 {
+    uint32_t features;
     enum status status = check_config(&machine->config, err);
     if (status == STATUS_OK)
-        status = space_create(&machine->space, err);
+        status = find_features(&machine->config, &features, err);
     if (status == STATUS_OK)
-        status = create_exec(machine, err);
+        status = space_create(features >> FEATURE_identity & 1, &machine->space, err);
+    if (status == STATUS_OK)
+        status = create_exec(machine, features, err);
     if (status != STATUS_OK)
         return status;
     machine->vcpu = exec_vcpu_create(machine->exec);

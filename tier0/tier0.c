@@ -86,6 +86,7 @@ static void run(struct tier *base, struct vcpu *vcpu, struct tb *tb)
     }
     vcpu->host_mxcsr = fp_read_mxcsr();
     fp_write_mxcsr(vcpu->mxcsr);
+    vcpu_use_memory(vcpu); /* libcalls find it there */
     tier->run(tier, vcpu, ((const struct t0_code *)code->tier_private)->ops);
     vcpu->mxcsr = fp_read_mxcsr();
     fp_write_mxcsr(vcpu->host_mxcsr);

@@ -340,25 +340,13 @@ static inline void note_access(struct draft *d, const uint8_t *out)
         .code_offset = (uint16_t)(out - d->t->x.start), .guest_offset = (uint16_t)d->offset};
 }
 
-/* The access at [base + R13 + disp], as emit_mem.c has it: R13 is the base where there is a displacement,
- * and where the other would be RBP. */
 static inline uint8_t *put_access_at(struct draft *d, uint8_t *out, unsigned spec, unsigned reg,
                                      unsigned address, int32_t disp)
 {
     note_access(d, out);
-    bool has_none = disp == 0 && address != X64_RBP, is_short = is_byte(disp);
-    unsigned base = has_none ? address : TB_HOST_MEMORY, index = has_none ? TB_HOST_MEMORY : address;
-    unsigned mode = has_none ? 0x04 : is_short ? 0x44 : 0x84;
-    unsigned has_escape = (spec & X64_0F) != 0;
-    unsigned rex = 0x40 | (spec & X64_W) / (X64_W / WIDE) | reg >> 3 << 2 | index >> 3 << 1 | base >> 3;
-    unsigned opcode = has_escape ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
-    unsigned modrm_sib = mode | (reg & 7) << 3 | (base & 7) << 8 | (index & 7) << 11;
     *out = 0x66;
     out += (spec & X64_66) != 0;
-    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << (8 + 8 * has_escape)) << 8;
-    out = put(out, bytes, 4 + has_escape);
-    memcpy(out, &disp, 4);
-    return out + (has_none ? 0 : is_short ? 1 : 4);
+    return t1_put_access(d->t, out, spec, reg, address, disp);
 }
 
 static uint16_t memop_of(const struct draft *d, struct ir_step step)
@@ -428,7 +416,7 @@ static uint8_t *put_load_f64(struct draft *d, uint8_t *out, struct ir_step step)
     struct x64 *x = begin_encoder(d, out);
     note_access(d, out);
     if (is_in_host(d, guest)) {
-        t1_load_xmm(d->t, d->t->host_of[guest], t1_guest_memory(base, disp), true);
+        t1_load_xmm(d->t, d->t->host_of[guest], t1_guest_memory(d->t, base, disp), true);
     } else {
         t1_put_load(d->t, memop_of(d, step), X64_RAX, base, disp);
         x64_store(x, t1_reg_memory(guest), X64_RAX);
@@ -444,7 +432,7 @@ static uint8_t *put_store_f64(struct draft *d, uint8_t *out, struct ir_step step
     struct x64 *x = begin_encoder(d, out);
     if (is_in_host(d, guest)) {
         note_access(d, out);
-        t1_store_xmm(d->t, t1_guest_memory(base, disp), d->t->host_of[guest], true);
+        t1_store_xmm(d->t, t1_guest_memory(d->t, base, disp), d->t->host_of[guest], true);
     } else {
         x64_load(x, X64_RAX, t1_reg_memory(guest));
         note_access(d, x->out);

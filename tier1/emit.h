@@ -353,7 +353,30 @@ void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int3
 /* The order that a fence with these sets asks for. */
 void t1_put_fence(struct t1 *t, unsigned sets);
 void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp);
-struct x64_mem t1_guest_memory(unsigned base, int32_t disp);
+/* The prefix of accesses to guest memory; 0: none. */
+static inline uint8_t t1_segment(const struct t1 *t)
+{
+    return t->options->is_identity ? 0 : X64_GS;
+}
+struct x64_mem t1_guest_memory(const struct t1 *t, unsigned base, int32_t disp);
+/* The access at [base + disp] in guest memory by an instruction without prefix of its own but REX, which it gets in
+ * any case; gives the end. */
+static inline uint8_t *t1_put_access(const struct t1 *t, uint8_t *out, unsigned spec, unsigned reg,
+                                     unsigned base, int32_t disp)
+{
+    bool has_none = disp == 0 && (base & 7) != X64_RBP, is_short = disp == (int8_t)disp;
+    unsigned has_escape = (spec & X64_0F) != 0;
+    unsigned rex = 0x40 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2 | base >> 3;
+    unsigned opcode = has_escape ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
+    unsigned modrm = (has_none ? 0 : is_short ? 0x40 : 0x80) | (reg & 7) << 3 | (base & 7);
+    uint64_t bytes = rex | (uint64_t)(opcode | modrm << (8 + 8 * has_escape)) << 8;
+    *out = X64_GS;
+    out += !t->options->is_identity;
+    memcpy(out, &bytes, 8);
+    out += 3 + has_escape;
+    memcpy(out, &disp, 4);
+    return out + (has_none ? 0 : is_short ? 1 : 4);
+}
 
 /* ---- draft.c ---- */
 /* Are the host and the options such that drafts can be made? */

@@ -259,7 +259,7 @@ static void put_jump_cache(struct t1 *t, unsigned pc)
     int32_t base = T1_VCPU(jump_cache).disp;
     x64_rr(&t->x, 0x8b, X64_RAX, pc);
     x64_alu_ri(&t->x, X64_AND, 0, X64_RAX, (JUMP_CACHE_SIZE - 1) << 1);
-    x64_lea(&t->x, X64_W, X64_RAX, (struct x64_mem){TB_HOST_VCPU, X64_RAX, 3, base});
+    x64_lea(&t->x, X64_W, X64_RAX, (struct x64_mem){TB_HOST_VCPU, X64_RAX, 3, 0, base});
     x64_rm(&t->x, 0x3b | X64_W, pc, x64_at(X64_RAX, offsetof(struct jump_cache_entry, pc)));
     uint32_t miss = x64_jcc_short(&t->x, X64_NE);
     count(t, COUNTER_JUMP_CACHE_HITS, 1);

@@ -85,7 +85,7 @@ static void emit_scaled_add(struct t1 *t, ir_ref ref, const struct t1_node *node
 {
     unsigned x = t1_use_gpr(t, node->operand[0]), y = t1_use_gpr(t, node->operand[1]);
     unsigned reg = t1_def_gpr(t, ref, node->operand[0], node->operand[1]);
-    x64_lea(&t->x, w_of(node), reg, (struct x64_mem){(uint8_t)x, (uint8_t)y, node->cond, 0});
+    x64_lea(&t->x, w_of(node), reg, (struct x64_mem){(uint8_t)x, (uint8_t)y, node->cond, 0, 0});
 }
 
 /* a + constant or a + b into a third register: lea. False when another form is as good. */
@@ -96,7 +96,7 @@ static bool put_lea_add(struct t1 *t, unsigned w, unsigned reg, struct x64_opera
         return false;
     struct x64_mem sum = x64_at(a.reg, b.value);
     if (b.kind == X64_REG)
-        sum = (struct x64_mem){a.reg, b.reg, 0, 0};
+        sum = (struct x64_mem){a.reg, b.reg, 0, 0, 0};
     x64_lea(&t->x, w, reg, sum);
     return true;
 }

@@ -1,8 +1,7 @@
 /* Loads, stores, atomics.
  *
- * The host address is [r13 + guest address + displacement]. RBP is never the base, so that an address
- * outside the canonical range faults in DS and not in SS: it is R13 where there is a displacement, else
- * the other register, which then needs none (as a base R13 has one in any case). Each instruction that may fault
+ * The host address is the guest address + displacement, in GS, which is the guest's memory, unless that lies at its
+ * own addresses. Each instruction that may fault
  * is noted with the guest pc it stands for, and no guest register changes before it. */
 #include "tier1/emit.h"
 
@@ -35,11 +34,9 @@ void t1_note_access(struct t1 *t, uint16_t memop)
     note_unclean_fault(t, memop, 0);
 }
 
-static struct x64_mem guest_at(unsigned reg, int32_t disp)
+struct x64_mem t1_guest_memory(const struct t1 *t, unsigned base, int32_t disp)
 {
-    if (disp == 0 && reg != X64_RBP)
-        return (struct x64_mem){(uint8_t)reg, TB_HOST_MEMORY, 0, 0};
-    return (struct x64_mem){TB_HOST_MEMORY, (uint8_t)reg, 0, disp};
+    return (struct x64_mem){(uint8_t)base, X64_NO_INDEX, 0, t1_segment(t), disp};
 }
 
 /* The operand for guest address value + disp. */
@@ -48,45 +45,28 @@ static struct x64_mem guest_address(struct t1 *t, ir_ref value, uint64_t disp)
     if (t1_is_immediate(t, value)) {
         uint64_t address = t1_imm(t, value) + disp;
         if ((int64_t)address == (int32_t)address)
-            return x64_at(TB_HOST_MEMORY, (int32_t)address);
+            return t1_guest_memory(t, X64_NO_REG, (int32_t)address);
         unsigned temp = t1_temp_gpr(t);
         x64_mov_ri(&t->x, temp, address);
-        return guest_at(temp, 0);
+        return t1_guest_memory(t, temp, 0);
     }
     unsigned reg = t1_use_gpr(t, value);
     if (disp == 0 || ((int64_t)disp == (int32_t)disp && t->options->is_folding))
-        return guest_at(reg, (int32_t)disp);
+        return t1_guest_memory(t, reg, (int32_t)disp);
     unsigned temp = t1_temp_gpr(t);
     x64_mov_ri(&t->x, temp, disp);
     x64_alu(&t->x, X64_ADD, X64_W, temp, x64_reg_operand(reg));
-    return guest_at(temp, 0);
+    return t1_guest_memory(t, temp, 0);
 }
 
-/* The access at guest_address: nearly always [base + index + disp], with REX and SIB and without
- * prefix, whose bytes are put together in a register. Without displacement the base is not R13. */
+/* The access at guest_address: nearly always [base + disp] without other prefix, whose bytes are put
+ * together in a register. */
 static void put_access(struct t1 *t, unsigned spec, unsigned reg, struct x64_mem mem)
 {
-    if (__builtin_expect(spec & (X64_66 | X64_BYTE_REG) || mem.index == X64_NO_INDEX, 0)) {
+    if (__builtin_expect(spec & (X64_66 | X64_BYTE_REG) || mem.base == X64_NO_REG, 0))
         x64_rm(&t->x, spec, reg, mem);
-        return;
-    }
-    bool has_none = mem.base != TB_HOST_MEMORY, is_short = mem.disp == (int8_t)mem.disp;
-    unsigned rex = 0x40 | (spec & X64_W) / (X64_W / 8) | reg >> 3 << 2 | mem.index >> 3 << 1 |
-                   mem.base >> 3;
-    unsigned mod = has_none ? 0x04 : is_short ? 0x44 : 0x84;
-    unsigned modrm_sib = (mod + (reg & 7) * 8) | (mem.base & 7u) << 8 | (mem.index & 7u) << 11;
-    unsigned opcode = spec & X64_0F ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
-    unsigned opcode_bytes = spec & X64_0F ? 2 : 1;
-    uint64_t bytes = rex | (uint64_t)(opcode | modrm_sib << 8 * opcode_bytes) << 8;
-    memcpy(t->x.out, &bytes, 8);
-    t->x.out += 3 + opcode_bytes;
-    memcpy(t->x.out, &mem.disp, 4);
-    t->x.out += has_none ? 0 : is_short ? 1 : 4;
-}
-
-struct x64_mem t1_guest_memory(unsigned base, int32_t disp)
-{
-    return base == X64_NO_REG ? x64_at(TB_HOST_MEMORY, disp) : guest_at(base, disp);
+    else
+        t->x.out = t1_put_access(t, t->x.out, spec, reg, mem.base, mem.disp);
 }
 
 /* ---- plain ---- */
@@ -108,12 +88,12 @@ unsigned t1_store_spec(uint16_t memop)
 
 void t1_put_load(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
 {
-    put_access(t, t1_load_spec(memop), reg, t1_guest_memory(base, disp));
+    put_access(t, t1_load_spec(memop), reg, t1_guest_memory(t, base, disp));
 }
 
 void t1_put_store(struct t1 *t, uint16_t memop, unsigned reg, unsigned base, int32_t disp)
 {
-    put_access(t, t1_store_spec(memop), reg, t1_guest_memory(base, disp));
+    put_access(t, t1_store_spec(memop), reg, t1_guest_memory(t, base, disp));
 }
 
 static void emit_float_load(struct t1 *t, ir_ref ref, const struct t1_node *node)
@@ -188,7 +168,7 @@ void t1_emit_load_reserved(struct t1 *t, ir_ref ref, const struct t1_node *node)
     unsigned address = t1_use_gpr(t, node->operand[0]);
     unsigned work = t1_temp_gpr(t), home = t1_home_gpr(t, ref);
     note_fault(t, memop);
-    x64_rm(&t->x, t1_load_spec((uint16_t)(memop | IR_MEMOP_SIGNED)), work, guest_at(address, 0));
+    x64_rm(&t->x, t1_load_spec((uint16_t)(memop | IR_MEMOP_SIGNED)), work, t1_guest_memory(t, address, 0));
     x64_store(&t->x, T1_VCPU(reservation_address), address);
     x64_store(&t->x, T1_VCPU(reservation_value), work);
     unsigned reg = home == X64_NO_REG ? work : home;
@@ -211,7 +191,7 @@ void t1_emit_store_conditional(struct t1 *t, ir_ref ref, const struct t1_node *n
     x64_store_i(&t->x, T1_VCPU(reservation_address), 64, -1);
     uint32_t failed = x64_jcc_short(&t->x, X64_NE);
     note_fault(t, memop);
-    x64_rm(&t->x, 0xb1 | X64_0F | X64_LOCK | w, value, guest_at(address, 0));
+    x64_rm(&t->x, 0xb1 | X64_0F | X64_LOCK | w, value, t1_guest_memory(t, address, 0));
     x64_patch_rel8(&t->x, failed, x64_offset(&t->x));
     unsigned reg = home == X64_NO_REG ? X64_RAX : home;
     t1_bind_gpr(t, ref, reg);

@@ -56,6 +56,13 @@ static inline void put_mem(struct x64 *x, unsigned reg, struct x64_mem mem)
 {
     uint8_t *out = x->out;
     unsigned base = mem.base & 7, field = (reg & 7) << 3;
+    if (mem.base == X64_NO_REG) {
+        *out++ = (uint8_t)(field | 4);
+        *out++ = X64_NO_INDEX << 3 | X64_RBP;
+        memcpy(out, &mem.disp, 4);
+        x->out = out + 4;
+        return;
+    }
     bool has_sib = mem.index != X64_NO_INDEX || base == X64_RSP;
     unsigned mod = mem.disp == 0 && base != X64_RBP ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
     *out++ = (uint8_t)(mod << 6 | field | (has_sib ? 4 : base));
@@ -65,9 +72,16 @@ static inline void put_mem(struct x64 *x, unsigned reg, struct x64_mem mem)
     x->out = out + (mod == 0 ? 0 : mod == 1 ? 1 : 4);
 }
 
+static inline void put_segment(struct x64 *x, struct x64_mem mem)
+{
+    *x->out = mem.prefix;
+    x->out += mem.prefix != 0;
+}
+
 static inline unsigned rex_of_mem(unsigned reg, struct x64_mem mem)
 {
-    return (reg >> 3) * REX_R | (mem.index >> 3) * REX_X | (mem.base >> 3) * REX_B;
+    unsigned base = mem.base == X64_NO_REG ? 0 : mem.base >> 3;
+    return (reg >> 3) * REX_R | (mem.index >> 3) * REX_X | base * REX_B;
 }
 
 void x64_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned rm)
@@ -79,8 +93,8 @@ void x64_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned rm)
     x64_u8(x, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-/* The form that nearly all accesses have: [r12 + disp] and [r13 + index + disp], with REX and SIB and
- * without prefix; its first seven bytes are put together in a register. */
+/* The form that most accesses have: [r12 + disp], with REX and SIB and without prefix; its first seven
+ * bytes are put together in a register. */
 static inline void put_common_rm(struct x64 *x, unsigned spec, unsigned reg, struct x64_mem mem)
 {
     unsigned rex = REX | REX_B | (reg >> 3) * REX_R | (mem.index >> 3) * REX_X |
@@ -101,11 +115,11 @@ static inline void put_common_rm(struct x64 *x, unsigned spec, unsigned reg, str
 void x64_rm(struct x64 *x, unsigned spec, unsigned reg, struct x64_mem mem)
 {
     enum { RARE = X64_LOCK | X64_F2 | X64_0F38 };
-    bool has_sib = mem.index != X64_NO_INDEX || mem.base == X64_R12;
-    if (__builtin_expect(!(spec & RARE) && mem.base >= X64_R8 && has_sib && mem.disp != 0, 1)) {
+    if (__builtin_expect(!(spec & RARE) && mem.base == X64_R12 && mem.disp != 0, 1)) {
         put_common_rm(x, spec, reg, mem);
         return;
     }
+    put_segment(x, mem);
     unsigned rex = rex_of_mem(reg, mem);
     if (spec & X64_BYTE_REG && reg >= X64_RSP)
         rex |= REX;
@@ -147,6 +161,7 @@ void x64_vex_rr(struct x64 *x, unsigned spec, unsigned reg, unsigned vvvv, unsig
 
 void x64_vex_rm(struct x64 *x, unsigned spec, unsigned reg, unsigned vvvv, struct x64_mem mem)
 {
+    put_segment(x, mem);
     put_vex(x, spec, rex_of_mem(reg, mem), vvvv);
     put_mem(x, reg, mem);
 }

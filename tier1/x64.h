@@ -52,11 +52,11 @@ struct x64 {
     bool failed;
 };
 
-enum { X64_NO_INDEX = X64_RSP };
+enum { X64_NO_INDEX = X64_RSP, X64_GS = 0x65 };
 
-/* [base + index << scale + disp] */
+/* [base + index << scale + disp], or [disp] without base; in GS behind its prefix, else 0. */
 struct x64_mem {
-    uint8_t base, index, scale;
+    uint8_t base, index, scale, prefix;
     int32_t disp;
 };
 
@@ -70,7 +70,7 @@ struct x64_operand {
 
 static inline struct x64_mem x64_at(unsigned base, int32_t disp)
 {
-    return (struct x64_mem){(uint8_t)base, X64_NO_INDEX, 0, disp};
+    return (struct x64_mem){.base = (uint8_t)base, .index = X64_NO_INDEX, .disp = disp};
 }
 static inline struct x64_operand x64_reg_operand(unsigned reg)
 {

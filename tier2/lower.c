@@ -210,19 +210,19 @@ LLVMValueRef lower_libcall(struct lowering *lower, enum ir_libcall libcall, LLVM
                            LLVMValueRef b, LLVMValueRef c)
 {
     static const char constraints[] =
-        "={rax},={rbx},={r11},0,1,2,{r12},{r13},~{r10},~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},"
+        "={rax},={rbx},={r11},0,1,2,{r12},~{r10},~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},"
         "~{xmm5},~{xmm6},~{xmm7},~{xmm8},~{xmm9},~{xmm10},~{xmm11},~{xmm12},~{xmm13},~{xmm14},"
         "~{xmm15},~{memory},~{dirflag},~{fpsr},~{flags}";
     char text[48];
     LLVMTypeRef i64 = lower->type.i64, ptr = lower->type.ptr;
-    LLVMTypeRef results[] = {i64, i64, i64}, operands[] = {i64, i64, i64, ptr, ptr};
+    LLVMTypeRef results[] = {i64, i64, i64}, operands[] = {i64, i64, i64, ptr};
     LLVMTypeRef result = LLVMStructTypeInContext(lower->context, results, ARRAY_LENGTH(results), 0);
     LLVMTypeRef type = LLVMFunctionType(result, operands, ARRAY_LENGTH(operands), 0);
     snprintf(text, sizeof text, "call *%zu($6)",
              offsetof(struct vcpu, region_libcall) + libcall * sizeof(void *) - VCPU_BIAS);
     LLVMValueRef code = LLVMGetInlineAsm(type, text, strlen(text), constraints, strlen(constraints),
                                          1, 0, LLVMInlineAsmDialectATT, 0);
-    LLVMValueRef args[] = {a, b, c, lower->vcpu, lower->memory};
+    LLVMValueRef args[] = {a, b, c, lower->vcpu};
     LLVMValueRef call = LLVMBuildCall2(lower->builder, type, code, args, ARRAY_LENGTH(args), "");
     return LLVMBuildExtractValue(lower->builder, call, 0, "");
 }
@@ -339,9 +339,9 @@ static void init_types(struct lowering *lower)
         .f64 = LLVMDoubleTypeInContext(context),
         .ptr = LLVMPointerTypeInContext(context, 0),
     };
-    LLVMTypeRef params[2 + TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT] = {type->ptr, type->ptr};
-    for (unsigned i = 2; i < ARRAY_LENGTH(params); i++)
-        params[i] = i < 2 + TB_PINNED_COUNT ? type->i64 : type->f64;
+    LLVMTypeRef params[1 + TB_PINNED_COUNT + TB_PINNED_FLOAT_COUNT] = {type->ptr};
+    for (unsigned i = 1; i < ARRAY_LENGTH(params); i++)
+        params[i] = i < 1 + TB_PINNED_COUNT ? type->i64 : type->f64;
     type->entry = LLVMFunctionType(type->none, params, ARRAY_LENGTH(params), 0);
     LLVMTypeRef helper_params[] = {type->ptr, type->i64, type->i64, type->i64, type->i64};
     type->helper = LLVMFunctionType(type->i64, helper_params, ARRAY_LENGTH(helper_params), 0);
@@ -391,15 +391,13 @@ static void add_function(struct lowering *lower)
     add_attribute(lower, LLVMAttributeFunctionIndex, "noredzone", 0); /* lower_libcall pushes */
     add_attribute(lower, 1, "noalias", 0);
     add_attribute(lower, 1, "dereferenceable", sizeof(struct vcpu) - VCPU_BIAS);
-    add_attribute(lower, 2, "noalias", 0);
     /* No calls of memcpy and its kind: an object must not refer to anything outside. */
     LLVMAddAttributeAtIndex(lower->function, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(lower->context, "no-builtins",
                                                       strlen("no-builtins"), "", 0));
     lower->vcpu = LLVMGetParam(lower->function, 0);
-    lower->memory = LLVMGetParam(lower->function, 1);
     for (unsigned i = 0; i < ARRAY_LENGTH(lower->pinned); i++)
-        lower->pinned[i] = LLVMGetParam(lower->function, 2 + i);
+        lower->pinned[i] = LLVMGetParam(lower->function, 1 + i);
 }
 
 /* The near data: zeroed, filled when the object has been linked. It is not constant and not local
@@ -565,6 +563,19 @@ static void lower_nodes(struct lowering *lower)
     }
 }
 
+/* Guest memory is an object of its own for LLVM, apart from the vcpu, and one that others have too. */
+static void load_memory_base(struct lowering *lower)
+{
+    LLVMValueRef base = lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, memory_base));
+    lower->memory = lower_hidden(lower, base, "=r,0");
+    unsigned noalias = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
+    LLVMAddCallSiteAttribute(lower->memory, LLVMAttributeReturnIndex,
+                             LLVMCreateEnumAttribute(lower->context, noalias, 0));
+    LLVMTypeRef type = LLVMFunctionType(lower->type.none, &lower->type.ptr, 1, 0);
+    LLVMValueRef escape = LLVMGetInlineAsm(type, "", 0, "r", 1, 1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMBuildCall2(lower->builder, type, escape, &lower->memory, 1, "");
+}
+
 static LLVMValueRef counter_alloca(struct lowering *lower, LLVMTypeRef type)
 {
     LLVMValueRef slot = LLVMBuildAlloca(lower->builder, type, "");
@@ -592,6 +603,7 @@ void lower_region(struct lowering *lower)
     lower->chunk = counter_alloca(lower, lower->type.i64);
     lower->invalid32 = counter_alloca(lower, lower->type.i32);
     lower->invalid64 = counter_alloca(lower, lower->type.i64);
+    load_memory_base(lower);
     lower_init_regs(lower);
     lower_entry_poll(lower);
     if (lower->options->is_counting_stats)

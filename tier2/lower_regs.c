@@ -266,7 +266,7 @@ static LLVMValueRef tail_argument(struct lowering *lower, uint64_t live, unsigne
 static void build_tail_call(struct lowering *lower, LLVMValueRef entry, LLVMValueRef *args)
 {
     LLVMValueRef call = LLVMBuildCall2(lower->builder, lower->type.entry, entry, args,
-                                       2 + PINNED_COUNT, "");
+                                       1 + PINNED_COUNT, "");
     LLVMSetInstructionCallConv(call, TB_PRESERVE_NONE_CC);
     LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
     LLVMBuildRetVoid(lower->builder);
@@ -274,9 +274,9 @@ static void build_tail_call(struct lowering *lower, LLVMValueRef entry, LLVMValu
 
 void lower_tail_call(struct lowering *lower, uint64_t live, LLVMValueRef entry)
 {
-    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
+    LLVMValueRef args[1 + PINNED_COUNT] = {lower->vcpu};
     for (unsigned i = 0; i < PINNED_COUNT; i++)
-        args[2 + i] = tail_argument(lower, live, i);
+        args[1 + i] = tail_argument(lower, live, i);
     build_tail_call(lower, entry, args);
 }
 
@@ -316,9 +316,9 @@ void lower_finish_tail(struct lowering *lower)
         return;
     LLVMBuilderRef builder = lower->builder;
     lower_continue_at(lower, lower->tail);
-    LLVMValueRef args[2 + PINNED_COUNT] = {lower->vcpu, lower->memory};
+    LLVMValueRef args[1 + PINNED_COUNT] = {lower->vcpu};
     for (unsigned i = 0; i < PINNED_COUNT; i++)
-        args[2 + i] = !is_pinned_used(lower, i)
+        args[1 + i] = !is_pinned_used(lower, i)
                           ? lower->pinned[i]
                           : LLVMBuildLoad2(builder, full_type(lower, pinned_reg[i]),
                                            lower->tail_args[i], "");

@@ -120,6 +120,10 @@ TIERCEL_API void tiercel_lockstep_summary(const tiercel_machine *machine, char *
 TIERCEL_API void tiercel_write_stats(tiercel_machine *machine, FILE *out, bool is_json);
 TIERCEL_API void tiercel_destroy(tiercel_machine **machine);
 
+/* A copy of the stream for traces, dumps and statistics, which the guest, whose descriptors are the host's, cannot close;
+ * the stream itself when it has no descriptor. */
+TIERCEL_API FILE *tiercel_keep_stream(FILE *stream);
+
 /* "tiercel 0.1.0 (LLVM 19.1.7)" or "... (no LLVM tier)". */
 TIERCEL_API const char *tiercel_version(void);
 /* Names and one-line texts of the optimiser passes, features and forced events, for --help. */

@@ -79,7 +79,7 @@ FILE *descriptor_copy_stream(FILE *stream)
             close(fd);
         return stream;
     }
-    setvbuf(copy, NULL, _IONBF, 0);
+    setvbuf(copy, NULL, _IOLBF, BUFSIZ);
     descriptor_claim(fd);
     return copy;
 }

@@ -4,7 +4,6 @@
  * 128 + signal). 2: wrong usage; 125: tiercel itself cannot go on; 126: the program cannot be run;
  * 127: it cannot be found. With --lockstep 1: a difference; 2: all other trouble of tiercel's own. */
 #include "include/tiercel/tiercel.h"
-#include "src/base/descriptors.h"
 #include "src/cli/options.h"
 
 #include <inttypes.h>
@@ -151,7 +150,7 @@ static void keep_stderr(struct cli_options *options)
     tiercel_config *config = &options->config;
     if (!options->is_stats && !config->strace_file && !config->dump && !config->lockstep)
         return;
-    stderr = descriptor_copy_stream(stderr);
+    stderr = tiercel_keep_stream(stderr);
     if (config->strace_file)
         config->strace_file = stderr;
 }

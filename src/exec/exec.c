@@ -30,6 +30,7 @@ static struct tier_options tier_options_of(const struct exec *exec)
         .is_flagless = config->is_fp_adaptive,
         .is_polling_chunked = exec_has(exec, FEATURE_chunked_polls),
         .is_narrowing = exec_has(exec, FEATURE_narrowing),
+        .is_identity = !space_base(config->space),
         .is_pinning = exec_has(exec, FEATURE_pinning),
         .is_pinning_float = exec_has(exec, FEATURE_float_pinning),
         .is_caching_registers = exec_has(exec, FEATURE_register_caching),

@@ -116,6 +116,14 @@ static bool end_operation(greg_t *registers, const char *host_pc)
     return false;
 }
 
+/* Outside the canonical range an access with RBP as its base is a fault of the stack segment, which the host's
+ * kernel makes a SIGBUS. */
+static bool is_bus_error(int signal, const greg_t *registers)
+{
+    enum { TRAP_STACK_SEGMENT = 12 };
+    return signal == SIGBUS && registers[REG_TRAPNO] != TRAP_STACK_SEGMENT;
+}
+
 /* True when the fault was the guest's and the context has been set to go on. */
 static bool handle_guest_fault(struct exec_thread *thread, int signal, const siginfo_t *info,
                                ucontext_t *context)
@@ -133,7 +141,7 @@ static bool handle_guest_fault(struct exec_thread *thread, int signal, const sig
     if (end_operation(registers, host_pc))
         return true;
     thread->fault = (struct guest_fault){
-        .kind = signal == SIGBUS ? GUEST_FAULT_BUS : GUEST_FAULT_ACCESS,
+        .kind = is_bus_error(signal, registers) ? GUEST_FAULT_BUS : GUEST_FAULT_ACCESS,
         .address = address,
         .is_write = is_write,
         .is_state_exact = true,

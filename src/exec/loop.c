@@ -114,7 +114,7 @@ void loop_run_tb(struct exec_thread *thread, struct tb *tb)
         exec->tier[0]->run(exec->tier[0], &thread->vcpu, tb);
         thread->is_in_tier0 = false;
     } else {
-        tb_enter(&thread->vcpu, atomic_load_explicit(&tb->entry, memory_order_acquire));
+        tb_run(&thread->vcpu, atomic_load_explicit(&tb->entry, memory_order_acquire));
     }
 }
 

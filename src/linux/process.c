@@ -101,18 +101,23 @@ static struct linux_thread *thread_of(struct linux_process *process, const struc
 
 /* ---- guest memory ---- */
 
+/* NULL is none: 1, which is not mapped either, stands for 0 (a buffer of no bytes). */
+static void *buffer_at(struct linux_thread *thread, uint64_t addr)
+{
+    return addr < SPACE_SIZE ? space_base(thread->process->config.space) + (addr ? addr : 1) : NULL;
+}
+
 const void *guest_buffer_in(struct linux_thread *thread, uint64_t addr)
 {
-    return addr < SPACE_SIZE ? space_base(thread->process->config.space) + addr : NULL;
+    return buffer_at(thread, addr);
 }
 
 void *guest_buffer_out(struct linux_thread *thread, uint64_t addr, uint64_t size_bytes)
 {
     struct space *space = thread->process->config.space;
-    if (addr >= SPACE_SIZE)
-        return NULL;
-    space_changing(space, addr, size_bytes < SPACE_SIZE - addr ? size_bytes : SPACE_SIZE - addr);
-    return space_base(space) + addr;
+    if (addr < SPACE_SIZE)
+        space_changing(space, addr, size_bytes < SPACE_SIZE - addr ? size_bytes : SPACE_SIZE - addr);
+    return buffer_at(thread, addr);
 }
 
 const char *guest_path(struct linux_thread *thread, uint64_t addr, int64_t *ret_result)

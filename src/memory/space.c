@@ -31,7 +31,8 @@
 enum { FETCHED_PAGES = 64 };
 
 struct space {
-    uint8_t *base;             /* constant */
+    uint8_t *base, *window;    /* constant */
+    size_t window_bytes;       /* constant */
     _Atomic uint64_t *watched; /* constant pointer; bit per page, atomic */
     pthread_mutex_t lock;
     struct mapping_table table;  /* lock */
@@ -59,23 +60,43 @@ static void *reserve(uint64_t size_bytes, int prot)
     return mmap(NULL, size_bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-enum status space_create(struct space **ret_space, struct error *err)
+/* What lies below LOWEST_ADDRESS is not there for the host either, nor is anything below 0. */
+static bool reserve_identity(struct space *space)
+{
+    space->window_bytes = SPACE_SIZE + GUARD_BYTES - LOWEST_ADDRESS;
+    space->window = mmap((void *)(uintptr_t)LOWEST_ADDRESS, space->window_bytes, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if ((uintptr_t)space->window == LOWEST_ADDRESS)
+        return true;
+    if (space->window != MAP_FAILED) /* a kernel that does not know the flag */
+        munmap(space->window, space->window_bytes);
+    return false;
+}
+
+static bool reserve_window(struct space *space)
+{
+    space->window_bytes = SPACE_SIZE + 2 * GUARD_BYTES;
+    space->window = reserve(space->window_bytes, PROT_NONE);
+    space->base = space->window + GUARD_BYTES;
+    return space->window != MAP_FAILED;
+}
+
+enum status space_create(bool is_identity, struct space **ret_space, struct error *err)
 {
     struct space *space = calloc(1, sizeof *space);
     if (!space)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    uint8_t *window = reserve(SPACE_SIZE + 2 * GUARD_BYTES, PROT_NONE);
+    bool has_window = (is_identity && reserve_identity(space)) || reserve_window(space);
     void *watched = reserve(WATCH_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE);
-    if (window == MAP_FAILED || watched == MAP_FAILED) {
+    if (!has_window || watched == MAP_FAILED) {
         int reason = errno;
-        if (window != MAP_FAILED)
-            munmap(window, SPACE_SIZE + 2 * GUARD_BYTES);
+        if (has_window)
+            munmap(space->window, space->window_bytes);
         free(space);
         return error_set(
             err, STATUS_NO_MEMORY, "cannot reserve %llu GiB of address space for the guest: %s",
             (unsigned long long)((SPACE_SIZE + 2 * GUARD_BYTES) >> 30), strerror(reason));
     }
-    space->base = window + GUARD_BYTES;
     space->watched = watched;
     pthread_mutex_init(&space->lock, NULL);
     *ret_space = space;
@@ -87,7 +108,7 @@ void space_destroy(struct space **space_pointer_)
     struct space *space = *space_pointer_;
     if (!space)
         return;
-    munmap(space->base - GUARD_BYTES, SPACE_SIZE + 2 * GUARD_BYTES);
+    munmap(space->window, space->window_bytes);
     munmap(space->watched, WATCH_WORDS * sizeof(uint64_t));
     mapping_table_fini(&space->table);
     pthread_mutex_destroy(&space->lock);

@@ -1,7 +1,8 @@
 /* The guest address space: one reserved window of the host's.
  *
  * Guest address A lies at host address base + A, 0 <= A < SPACE_SIZE; everything is PROT_NONE until
- * mapped, with a guard of at least 4 GiB before and after the window. A table of mappings (sorted,
+ * mapped, with a guard of at least 4 GiB before and after the window. Base 0 makes for the shortest code:
+ * the host's addresses up to 256 GiB are free as a rule, where programs and libraries are loaded at random. A table of mappings (sorted,
  * merged where equal) holds the permissions the guest asked for; the host's differ only on watched
  * pages (they hold translated code and are write protected). The guest's page size is 4096.
  * Mapping functions return 0 or a negative errno as Linux would. */
@@ -23,7 +24,8 @@ enum { SPACE_READ = 1, SPACE_WRITE = 2, SPACE_EXEC = 4 };
 
 struct space;
 
-enum status space_create(struct space **ret_space, struct error *err);
+/* is_identity: with base 0, when its addresses are free. */
+enum status space_create(bool is_identity, struct space **ret_space, struct error *err);
 void space_destroy(struct space **space);
 uint8_t *space_base(const struct space *space);
 

@@ -2,10 +2,10 @@
  * docs/tb-abi.md explains it; every offset that generated code knows is asserted below.
  *
  * Every TB entry, of any tier, is a preserve_none function (LLVM calling convention 21) with
- * eleven integer arguments: vcpu + VCPU_BIAS bytes (R12), guest memory base (R13), then the nine
- * pinned guest registers in the order of TB_PINNED; and eight f64 arguments, the pinned f registers in
- * the order of TB_PINNED_FLOAT (XMM0-7, low halves; the high ones are arbitrary). Calls between TBs are tail
- * jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's flags and rounding mode, the
+ * eleven integer arguments: vcpu + VCPU_BIAS bytes (R12), then the ten pinned guest registers in the
+ * order of TB_PINNED; and eight f64 arguments, the pinned f registers in
+ * the order of TB_PINNED_FLOAT (XMM0-7, low halves; the high ones are arbitrary). GS is the guest's memory:
+ * its base is the host address of guest address 0. Calls between TBs are tail jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's flags and rounding mode, the
  * direction flag is clear. Guest registers that are not pinned live in vcpu->reg. At an exit every
  * guest register is in its place. */
 #ifndef TIERCEL_TB_ABI_H
@@ -21,11 +21,10 @@
 struct tb;
 
 enum {
-    TB_PINNED_COUNT = 9,
+    TB_PINNED_COUNT = 10,
     TB_PINNED_FLOAT_COUNT = 8,
     TB_PRESERVE_NONE_CC = 21,
-    TB_HOST_VCPU = 12,
-    TB_HOST_MEMORY = 13
+    TB_HOST_VCPU = 12
 };
 
 /* Why generated code (or tier 0) came back to the exec loop. */
@@ -191,8 +190,10 @@ bool tb_has_bulk(void);
 /* enter.S: what thunk_leave of every vcpu is; not to be called from C. */
 extern const char tb_thunk_leave[];
 
-/* Runs generated code at `entry` until it leaves (src/tb/enter.S). */
-void tb_enter(struct vcpu *vcpu, const void *entry);
+/* Runs generated code at `entry` until it leaves. */
+void tb_run(struct vcpu *vcpu, const void *entry);
+/* Makes GS of the calling thread the vcpu's memory; tb_run does so. It stays until another's is made it. */
+void vcpu_use_memory(const struct vcpu *vcpu);
 
 /* FP mode of blocks: 0 while frm is one of 0-3 (MXCSR then rounds as frm says), else frm itself. */
 static inline uint32_t tb_mode_of_frm(uint32_t frm)

@@ -4,18 +4,20 @@
 #define TIERCEL_TB_ABI_OFFSETS_H
 
 /* X(position, guest register, host register number): the pinned guest registers, in the order of
- * preserve_none's arguments after R12 and R13 (R14 R15 RDI RSI RDX RCX R8 R9 R11). Chosen by
- * dynamic frequency, see docs/performance.md. */
+ * preserve_none's arguments after R12 (R13 R14 R15 RDI RSI RDX RCX R8 R9 R11). Chosen by
+ * dynamic frequency, see docs/performance.md; R13 as a base always has a displacement, so it is for one
+ * that seldom is. */
 #define TB_PINNED(X)                                                                               \
-    X(0, 15 /* a5 */, 14)                                                                          \
-    X(1, 14 /* a4 */, 15)                                                                          \
-    X(2, 10 /* a0 */, 7)                                                                           \
-    X(3, 13 /* a3 */, 6)                                                                           \
-    X(4, 12 /* a2 */, 2)                                                                           \
-    X(5, 11 /* a1 */, 1)                                                                           \
-    X(6, 2 /* sp */, 8)                                                                            \
-    X(7, 8 /* s0 */, 9)                                                                            \
-    X(8, 16 /* a6 */, 11)
+    X(0, 16 /* a6 */, 13)                                                                          \
+    X(1, 15 /* a5 */, 14)                                                                          \
+    X(2, 14 /* a4 */, 15)                                                                          \
+    X(3, 10 /* a0 */, 7)                                                                           \
+    X(4, 13 /* a3 */, 6)                                                                           \
+    X(5, 12 /* a2 */, 2)                                                                           \
+    X(6, 11 /* a1 */, 1)                                                                           \
+    X(7, 2 /* sp */, 8)                                                                            \
+    X(8, 8 /* s0 */, 9)                                                                            \
+    X(9, 9 /* s1 */, 11)
 
 /* X(position, guest register, host XMM register number): the pinned f registers, in the order of
  * preserve_none's f64 arguments. Chosen likewise. */

@@ -1,6 +1,6 @@
 /* The gate into generated code and the thunks through which it leaves (src/tb/abi.h).
  *
- * Inside generated code R12 is the vcpu + VCPU_BIAS, R13 the guest memory base, nine host registers
+ * Inside generated code R12 is the vcpu + VCPU_BIAS, GS the guest's memory (tb_run), ten host registers
  * and XMM0-7 hold guest registers, MXCSR is the guest's, and RSP is what tb_enter had after saving:
  * 8 modulo 16. Thunks are reached by jumps (the helper thunk by a call) through pointers in the
  * vcpu. */
@@ -14,6 +14,7 @@
 #define HOST_8 %r8
 #define HOST_9 %r9
 #define HOST_11 %r11
+#define HOST_13 %r13
 #define HOST_14 %r14
 #define HOST_15 %r15
 
@@ -25,7 +26,7 @@
 #define STORE_FLOAT(position, guest, host) movsd %xmm##host, REG(guest);
 #define LOAD_FLOAT(position, guest, host) movsd REG(guest), %xmm##host;
 
-/* Around a C call R14 and R15 survive by themselves. */
+/* Around a C call R13, R14 and R15 survive by themselves. */
 #define STORE_1(guest) movq %rcx, REG(guest);
 #define STORE_2(guest) movq %rdx, REG(guest);
 #define STORE_6(guest) movq %rsi, REG(guest);
@@ -33,6 +34,7 @@
 #define STORE_8(guest) movq %r8, REG(guest);
 #define STORE_9(guest) movq %r9, REG(guest);
 #define STORE_11(guest) movq %r11, REG(guest);
+#define STORE_13(guest)
 #define STORE_14(guest)
 #define STORE_15(guest)
 #define LOAD_1(guest) movq REG(guest), %rcx;
@@ -42,6 +44,7 @@
 #define LOAD_8(guest) movq REG(guest), %r8;
 #define LOAD_9(guest) movq REG(guest), %r9;
 #define LOAD_11(guest) movq REG(guest), %r11;
+#define LOAD_13(guest)
 #define LOAD_14(guest)
 #define LOAD_15(guest)
 #define STORE_CLOBBERED(position, guest, host) STORE_##host(guest)
@@ -79,7 +82,6 @@ tb_enter:
     movq %rsp, IN_VCPU(VCPU_OFFSET_HOST_RSP)
     stmxcsr IN_VCPU(VCPU_OFFSET_HOST_MXCSR)
     ldmxcsr IN_VCPU(VCPU_OFFSET_MXCSR)
-    movq IN_VCPU(VCPU_OFFSET_MEMORY_BASE), %r13
     TB_PINNED(LOAD_PINNED)
     TB_PINNED_FLOAT(LOAD_FLOAT)
     jmpq *%rax

@@ -1,7 +1,7 @@
 /* The libcalls (enum ir_libcall): short calls of the C library's string functions, all at once.
  *
  * tb_quick_NAME is called by tier 1, with a, b, c in RAX, RBX, RBP; it may change those, R10 and
- * XMM8-15 only, and finds the vcpu in R12 and the memory base in R13. tb_region_NAME is the same for
+ * XMM8-15 only, and finds the vcpu in R12 and the guest's memory in GS. tb_region_NAME is the same for
  * tier 2, with c in R11, which changes in place of RBP; tb_libcall_NAME as a vcpu_helper. A fault
  * anywhere in here goes on at tb_libcall_fault, which returns IR_NOT_DONE; so quick functions use no
  * stack, and nothing is written before it is certain that all can be written: a destination within
@@ -42,18 +42,11 @@ tb_libcall_\name:
     pushq %r12
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
     leaq VCPU_BIAS(%rdi), %r12
-    movq VCPU_OFFSET_MEMORY_BASE(%rdi), %r13
     movq %rsi, %rax
     movq %rdx, %rbx
     movq %rcx, %rbp
     callq tb_quick_\name
-    popq %r13
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %r13
     popq %r12
     .cfi_adjust_cfa_offset -8
     .cfi_restore %r12
@@ -121,12 +114,12 @@ tb_libcall_fault:
     jnz \elsewhere
     .endm
 
-/* Touches each page of [\from, \from + RBP), RBP not 0, by \touch... 0, (R13, R10). */
+/* Touches each page of [\from, \from + RBP), RBP not 0, by \touch... 0, (GS, R10). */
     .macro touch_pages from, touch:vararg
     movq \from, %r10
     addq \from, %rbp
 .Ltouch\@:
-    \touch $0, (%r13,%r10)
+    \touch $0, %gs:(%r10)
     orq $PAGE - 1, %r10
     incq %r10
     cmpq %rbp, %r10
@@ -136,23 +129,23 @@ tb_libcall_fault:
 
 /* Both ends of something between \bytes and twice as long: all loads come before all stores. */
     .macro move_ends bytes, move, low, high
-    \move (%r13,%rbx), \low
+    \move %gs:(%rbx), \low
     addq %rbp, %rbx
-    \move -\bytes(%r13,%rbx), \high
-    \move \low, (%r13,%rax)
+    \move %gs:-\bytes(%rbx), \high
+    \move \low, %gs:(%rax)
     leaq (%rax,%rbp), %r10
-    \move \high, -\bytes(%r13,%r10)
+    \move \high, %gs:-\bytes(%r10)
     .endm
 
 /* \reg... := bytes at RBX + \offset; and the other way, at R10 + \offset: 32 for each register. */
     .macro load offset, reg, more:vararg
-    vmovdqu \offset(%r13,%rbx), \reg
+    vmovdqu %gs:\offset(%rbx), \reg
     .ifnb \more
     load "\offset + 32", \more
     .endif
     .endm
     .macro store offset, reg, more:vararg
-    vmovdqu \reg, \offset(%r13,%r10)
+    vmovdqu \reg, %gs:\offset(%r10)
     .ifnb \more
     store "\offset + 32", \more
     .endif
@@ -198,18 +191,18 @@ tb_libcall_fault:
 .Lmove_3:
     cmpl $1, %ebp
     jbe .Lmove_1
-    movzwl (%r13,%rbx), %r10d
+    movzwl %gs:(%rbx), %r10d
     addq %rbp, %rbx
-    movzbl -1(%r13,%rbx), %ebx
-    movw %r10w, (%r13,%rax)
+    movzbl %gs:-1(%rbx), %ebx
+    movw %r10w, %gs:(%rax)
     leaq (%rax,%rbp), %r10
-    movb %bl, -1(%r13,%r10)
+    movb %bl, %gs:-1(%r10)
     count MOVE, %rbp
     retq
 .Lmove_1:
     jb .Lmove_done
-    movzbl (%r13,%rbx), %r10d
-    movb %r10b, (%r13,%rax)
+    movzbl %gs:(%rbx), %r10d
+    movb %r10b, %gs:(%rax)
 .Lmove_done:
     count MOVE, %rbp
     retq
@@ -223,40 +216,40 @@ tb_libcall_fault:
 .Lmove_65:
     cmpq $128, %rbp
     ja .Lmove_129
-    vmovdqu (%r13,%rbx), %ymm8
-    vmovdqu 32(%r13,%rbx), %ymm9
+    vmovdqu %gs:(%rbx), %ymm8
+    vmovdqu %gs:32(%rbx), %ymm9
     addq %rbp, %rbx
-    vmovdqu -64(%r13,%rbx), %ymm10
-    vmovdqu -32(%r13,%rbx), %ymm11
-    vmovdqu %ymm8, (%r13,%rax)
-    vmovdqu %ymm9, 32(%r13,%rax)
+    vmovdqu %gs:-64(%rbx), %ymm10
+    vmovdqu %gs:-32(%rbx), %ymm11
+    vmovdqu %ymm8, %gs:(%rax)
+    vmovdqu %ymm9, %gs:32(%rax)
     leaq (%rax,%rbp), %r10
-    vmovdqu %ymm10, -64(%r13,%r10)
-    vmovdqu %ymm11, -32(%r13,%r10)
+    vmovdqu %ymm10, %gs:-64(%r10)
+    vmovdqu %ymm11, %gs:-32(%r10)
     vzeroupper
     count MOVE, %rbp
     retq
 .Lmove_129:
     cmpq $256, %rbp
     ja .Lmove_257
-    vmovdqu (%r13,%rbx), %ymm8
-    vmovdqu 32(%r13,%rbx), %ymm9
-    vmovdqu 64(%r13,%rbx), %ymm10
-    vmovdqu 96(%r13,%rbx), %ymm11
+    vmovdqu %gs:(%rbx), %ymm8
+    vmovdqu %gs:32(%rbx), %ymm9
+    vmovdqu %gs:64(%rbx), %ymm10
+    vmovdqu %gs:96(%rbx), %ymm11
     addq %rbp, %rbx
-    vmovdqu -128(%r13,%rbx), %ymm12
-    vmovdqu -96(%r13,%rbx), %ymm13
-    vmovdqu -64(%r13,%rbx), %ymm14
-    vmovdqu -32(%r13,%rbx), %ymm15
-    vmovdqu %ymm8, (%r13,%rax)
-    vmovdqu %ymm9, 32(%r13,%rax)
-    vmovdqu %ymm10, 64(%r13,%rax)
-    vmovdqu %ymm11, 96(%r13,%rax)
+    vmovdqu %gs:-128(%rbx), %ymm12
+    vmovdqu %gs:-96(%rbx), %ymm13
+    vmovdqu %gs:-64(%rbx), %ymm14
+    vmovdqu %gs:-32(%rbx), %ymm15
+    vmovdqu %ymm8, %gs:(%rax)
+    vmovdqu %ymm9, %gs:32(%rax)
+    vmovdqu %ymm10, %gs:64(%rax)
+    vmovdqu %ymm11, %gs:96(%rax)
     leaq (%rax,%rbp), %r10
-    vmovdqu %ymm12, -128(%r13,%r10)
-    vmovdqu %ymm13, -96(%r13,%r10)
-    vmovdqu %ymm14, -64(%r13,%r10)
-    vmovdqu %ymm15, -32(%r13,%r10)
+    vmovdqu %ymm12, %gs:-128(%r10)
+    vmovdqu %ymm13, %gs:-96(%r10)
+    vmovdqu %ymm14, %gs:-64(%r10)
+    vmovdqu %ymm15, %gs:-32(%r10)
     vzeroupper
     count MOVE, %rbp
     retq
@@ -308,7 +301,7 @@ tb_libcall_fault:
 .Lmove_up_end:
     addq %rbp, %r10
     store -64, %ymm13, %ymm14
-    vmovdqu %ymm12, (%r13,%rax)
+    vmovdqu %ymm12, %gs:(%rax)
     vzeroupper
     retq
 /* More than 256 bytes that overlap. */
@@ -366,26 +359,26 @@ tb_libcall_fault:
     leaq (%rax,%rbp), %r10
     cmpq $32, %rbp
     ja .Lset_33
-    vmovdqu %xmm8, (%r13,%rax)
-    vmovdqu %xmm8, -16(%r13,%r10)
+    vmovdqu %xmm8, %gs:(%rax)
+    vmovdqu %xmm8, %gs:-16(%r10)
     vzeroupper
     count SET, %rbp
     retq
 .Lset_33:
     cmpq $64, %rbp
     ja .Lset_65
-    vmovdqu %ymm8, (%r13,%rax)
-    vmovdqu %ymm8, -32(%r13,%r10)
+    vmovdqu %ymm8, %gs:(%rax)
+    vmovdqu %ymm8, %gs:-32(%r10)
     vzeroupper
     count SET, %rbp
     retq
 .Lset_65:
     cmpq $128, %rbp
     ja .Lset_129
-    vmovdqu %ymm8, (%r13,%rax)
-    vmovdqu %ymm8, 32(%r13,%rax)
-    vmovdqu %ymm8, -64(%r13,%r10)
-    vmovdqu %ymm8, -32(%r13,%r10)
+    vmovdqu %ymm8, %gs:(%rax)
+    vmovdqu %ymm8, %gs:32(%rax)
+    vmovdqu %ymm8, %gs:-64(%r10)
+    vmovdqu %ymm8, %gs:-32(%r10)
     vzeroupper
     count SET, %rbp
     retq
@@ -393,7 +386,7 @@ tb_libcall_fault:
     cmpq $MOVE_MAX, %rbp
     ja tb_libcall_fault
     count SET, %rbp
-    vmovdqu %ymm8, (%r13,%rax)
+    vmovdqu %ymm8, %gs:(%rax)
     movq %rax, %rbx
     orq $31, %rbx
     incq %rbx
@@ -402,14 +395,14 @@ tb_libcall_fault:
     ja .Lset_end
 .Lset_128:
     .irp offset, 0, 32, 64, 96
-    vmovdqu %ymm8, \offset(%r13,%rbx)
+    vmovdqu %ymm8, %gs:\offset(%rbx)
     .endr
     subq $-128, %rbx
     cmpq %rbp, %rbx
     jbe .Lset_128
 .Lset_end:
     .irp offset, -128, -96, -64, -32
-    vmovdqu %ymm8, \offset(%r13,%r10)
+    vmovdqu %ymm8, %gs:\offset(%r10)
     .endr
     vzeroupper
     retq
@@ -420,25 +413,25 @@ tb_libcall_fault:
     leaq (%rax,%rbp), %r10
     cmpl $8, %ebp
     jb .Lset_7
-    movq %rbx, (%r13,%rax)
-    movq %rbx, -8(%r13,%r10)
+    movq %rbx, %gs:(%rax)
+    movq %rbx, %gs:-8(%r10)
     count SET, %rbp
     retq
 .Lset_7:
     cmpl $4, %ebp
     jb .Lset_3
-    movl %ebx, (%r13,%rax)
-    movl %ebx, -4(%r13,%r10)
+    movl %ebx, %gs:(%rax)
+    movl %ebx, %gs:-4(%r10)
     count SET, %rbp
     retq
 .Lset_3:
     testl %ebp, %ebp
     jz .Lset_done
-    movb %bl, (%r13,%rax)
-    movb %bl, -1(%r13,%r10)
+    movb %bl, %gs:(%rax)
+    movb %bl, %gs:-1(%r10)
     cmpl $3, %ebp
     jb .Lset_done
-    movb %bl, 1(%r13,%rax)
+    movb %bl, %gs:1(%rax)
 .Lset_done:
     count SET, %rbp
     retq
@@ -456,12 +449,12 @@ tb_libcall_fault:
 /* EBX := the bytes of the block at R10 that are the one in YMM8, as bits; with `any` in place of
  * `mask` the zero flag := none of 128 bytes is. */
     .macro equal_to_one what
-    vpcmpeqb (%r13,%r10), %ymm8, %ymm9
+    vpcmpeqb %gs:(%r10), %ymm8, %ymm9
     .ifc \what, mask
     vpmovmskb %ymm9, %ebx
     .else
     .irp offset, 32, 64, 96
-    vpcmpeqb \offset(%r13,%r10), %ymm8, %ymm10
+    vpcmpeqb %gs:\offset(%r10), %ymm8, %ymm10
     vpor %ymm9, %ymm10, %ymm9
     .endr
     vptest %ymm9, %ymm9
@@ -470,7 +463,7 @@ tb_libcall_fault:
 
 /* The same for the ones in YMM8 and YMM11. */
     .macro add_equal_to_two offset
-    vmovdqa \offset(%r13,%r10), %ymm10
+    vmovdqa %gs:\offset(%r10), %ymm10
     vpcmpeqb %ymm10, %ymm8, %ymm13
     vpcmpeqb %ymm10, %ymm11, %ymm10
     vpor %ymm13, %ymm10, %ymm10
@@ -570,7 +563,7 @@ tb_libcall_fault:
     scan equal_to_two, tb_libcall_fault
     count SEEK_Z, %rbx
     vmovd %xmm11, %ebx
-    cmpb %bl, (%r13,%r10)
+    cmpb %bl, %gs:(%r10)
     vmovq %xmm12, %rbp
     sete %bl
     movzbl %bl, %ebx
@@ -585,7 +578,7 @@ tb_libcall_fault:
 
 /* \result := 0 where the 32 bytes at \offset from RAX and RBX differ or (\is_z) are 0. */
     .macro compare_block offset, result, is_z
-    match_bytes "\offset(%r13,%rax)", "\offset(%r13,%rbx)", \result, \is_z
+    match_bytes "%gs:\offset(%rax)", "%gs:\offset(%rbx)", \result, \is_z
     .endm
 
 /* To \elsewhere when a page ends within \bytes from \place. */
@@ -622,10 +615,10 @@ tb_libcall_fault:
     movl $COMPARE_AHEAD, %r10d
 .Lshort\@:
     addq %rax, %r10
-    cmpb $0, -1(%r13,%r10)
+    cmpb $0, %gs:-1(%r10)
     subq %rax, %r10
     addq %rbx, %r10
-    cmpb $0, -1(%r13,%r10)
+    cmpb $0, %gs:-1(%r10)
     .endm
 
     .macro compare name, number, is_z
@@ -682,15 +675,15 @@ tb_libcall_fault:
     touch_ahead
     .endif
     count \number, %rbp
-    movzbl (%r13,%rax), %eax
-    movzbl (%r13,%rbx), %ebx
+    movzbl %gs:(%rax), %eax
+    movzbl %gs:(%rbx), %ebx
     subq %rbx, %rax
     vzeroupper
     retq
 /* Near the end of a page. */
 .Lbyte\@:
-    movzbl (%r13,%rax), %r10d
-    cmpb %r10b, (%r13,%rbx)
+    movzbl %gs:(%rax), %r10d
+    cmpb %r10b, %gs:(%rbx)
     jne .Ldifference\@
     .if \is_z
     testl %r10d, %r10d

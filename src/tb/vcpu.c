@@ -5,8 +5,13 @@
 #include "src/base/host_cpu.h"
 #include "src/ir/fp.h"
 
+#include "src/base/check.h"
+
+#include <asm/prctl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 _Static_assert(offsetof(struct vcpu, reg) == VCPU_OFFSET_REG, "vcpu offset");
@@ -141,6 +146,23 @@ void vcpu_flush_jump_cache(struct vcpu *vcpu)
         vcpu->jump_cache[i].pc = 1;
     for (unsigned i = 0; i < SPARE_JUMPS_SIZE; i++)
         vcpu->spare_jumps[i].pc = 1;
+}
+
+void tb_enter(struct vcpu *vcpu, const void *entry); /* enter.S */
+
+void vcpu_use_memory(const struct vcpu *vcpu)
+{
+    static __thread const uint8_t *base_of_gs;
+    if (base_of_gs == vcpu->memory_base)
+        return;
+    CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, vcpu->memory_base) == 0, "GS can have any base");
+    base_of_gs = vcpu->memory_base;
+}
+
+void tb_run(struct vcpu *vcpu, const void *entry)
+{
+    vcpu_use_memory(vcpu);
+    tb_enter(vcpu, entry);
 }
 
 /* All zero, an entry of the jump cache or among the spare ones can only be taken for one of pc 0, whose slot is 0;

@@ -29,7 +29,7 @@ static void open_bench(void)
     if (bench.space)
         return;
     bench.fd = memfd_create("elf", MFD_CLOEXEC);
-    if (bench.fd < 0 || space_create(&bench.space, &err) != STATUS_OK)
+    if (bench.fd < 0 || space_create(true, &bench.space, &err) != STATUS_OK)
         abort();
     snprintf(bench.path, sizeof bench.path, "/proc/self/fd/%d", bench.fd);
 }

@@ -204,7 +204,7 @@ static void run_engine(struct engine *engine, const struct ir_block *block,
     if (engine->level == TB_TIER_0)
         engine->tier->run(engine->tier, vcpu, tb);
     else
-        tb_enter(vcpu, tb->entry);
+        tb_run(vcpu, tb->entry);
     if (differs(expected, text))
         fuzz_found("%s: %s\n%s", engine->name, text, print_ir(block));
     if (engine->is_slow)

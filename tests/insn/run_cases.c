@@ -307,7 +307,7 @@ static struct space *make_space(const struct assembled *assembled)
     uint64_t address;
     uint64_t code_bytes = (assembled->size_bytes + SPACE_PAGE) & ~(SPACE_PAGE - 1);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-    if (space_create(&space, &err) != STATUS_OK) {
+    if (space_create(true, &space, &err) != STATUS_OK) {
         fprintf(stderr, "%s\n", err.text);
         return NULL;
     }

@@ -38,6 +38,7 @@ void byte_memory_create(const char *start, const char *end, const char *landing)
     ck_assert_int_eq(mprotect(memory, BYTES, PROT_READ | PROT_WRITE), 0);
     vcpu = aligned_alloc(64, (sizeof *vcpu + 63) / 64 * 64);
     vcpu_init(vcpu, memory);
+    vcpu_use_memory(vcpu);
     code_start = start;
     code_end = end;
     code_landing = landing;

@@ -48,7 +48,7 @@ static void begin(bool is_deterministic)
 {
     struct error err;
     uint64_t at;
-    ck_assert_int_eq(space_create(&space, &err), STATUS_OK);
+    ck_assert_int_eq(space_create(true, &space, &err), STATUS_OK);
     ck_assert_int_eq(space_map(space, DATA, DATA_BYTES, SPACE_READ | SPACE_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0, &at),
                      0);

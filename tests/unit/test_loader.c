@@ -18,7 +18,7 @@ static char path[64];
 static void setup(void)
 {
     struct error err;
-    ck_assert_int_eq(space_create(&space, &err), STATUS_OK);
+    ck_assert_int_eq(space_create(true, &space, &err), STATUS_OK);
     strcpy(path, "/tmp/tiercel-loader-XXXXXX");
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);

@@ -19,7 +19,7 @@ static struct space *space;
 static void setup(void)
 {
     struct error err;
-    ck_assert_int_eq(space_create(&space, &err), STATUS_OK);
+    ck_assert_int_eq(space_create(true, &space, &err), STATUS_OK);
 }
 
 static void teardown(void)
@@ -78,7 +78,7 @@ START_TEST(addresses_are_deterministic_and_descend)
     struct space *other;
     struct error err;
     uint64_t at;
-    ck_assert_int_eq(space_create(&other, &err), STATUS_OK);
+    ck_assert_int_eq(space_create(true, &other, &err), STATUS_OK);
     ck_assert_int_eq(space_map(other, 0, 3 * SPACE_PAGE, RW, ANON, -1, 0, &at), 0);
     ck_assert_uint_eq(at, first);
     space_destroy(&other);

@@ -54,7 +54,7 @@ static struct tb *publish(uint64_t pc, enum tb_tier tier, unsigned counter, uint
 static void run(struct tb *tb)
 {
     memset(vcpu->counter, 0, sizeof vcpu->counter);
-    tb_enter(vcpu, tb->entry);
+    tb_run(vcpu, tb->entry);
 }
 
 START_TEST(no_mapping_is_writable_and_executable)
@@ -274,7 +274,7 @@ START_TEST(links_follow_publication)
     ck_assert_uint_eq(vcpu->counter[2], 1);
     ck_assert_uint_eq(vcpu->exit_tb->pc, 0x4000);
     memset(vcpu->counter, 0, sizeof vcpu->counter);
-    tb_enter(vcpu, tier1_entry); /* whoever still holds the old entry */
+    tb_run(vcpu, tier1_entry); /* whoever still holds the old entry */
     ck_assert_uint_eq(vcpu->counter[2], 1);
     ck_assert_uint_eq(cache->stats.swaps, 1);
 }
@@ -314,7 +314,7 @@ START_TEST(dropped_code_leads_to_the_stub)
     run(a);
     ck_assert_uint_eq(vcpu->counter[1], 0);
     ck_assert_ptr_eq(vcpu->exit_tb, b);
-    tb_enter(vcpu, old_entry);
+    tb_run(vcpu, old_entry);
     ck_assert_ptr_eq(vcpu->exit_tb, b);
     ck_assert_int_eq(b->tier, TB_TIER_NONE);
     publish(0x2000, TB_TIER_1, 2, 0x3000);

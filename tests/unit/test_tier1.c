@@ -166,7 +166,7 @@ static void check_block(const struct ir_block *block, const struct reference *st
     memcpy(memory, start->memory, sizeof memory);
     load_vcpu(start, memory);
     uint32_t mxcsr = fp_read_mxcsr();
-    tb_enter(vcpu, compiled(block)->entry);
+    tb_run(vcpu, compiled(block)->entry);
     ck_assert_uint_eq(fp_read_mxcsr() & ~0x3fu, mxcsr & ~0x3fu);
     const char *what = difference(&expected, memory);
     if (what)
@@ -641,7 +641,7 @@ static void check_precise(unsigned first_seed, unsigned count)
         mprotect(guarded, REFERENCE_MEMORY_BYTES, PROT_NONE);
         load_vcpu(&start, guarded);
         snapshot_count = 0;
-        tb_enter(vcpu, tb->entry);
+        tb_run(vcpu, tb->entry);
         for (unsigned k = 0; k < snapshot_count; k++)
             check_snapshot(block, &start, &snapshots[k], first_seed + i);
     }
@@ -702,13 +702,13 @@ START_TEST(direct_exits_chain)
 {
     struct tb *loop = count_down(0x2000, 10, 0x2000, 0x3000);
     vcpu->reg[10] = 1000000;
-    tb_enter(vcpu, loop->entry); /* 0x3000 is not there yet */
+    tb_run(vcpu, loop->entry); /* 0x3000 is not there yet */
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
     ck_assert_uint_eq(vcpu->exit_tb->pc, 0x3000);
     ck_assert_uint_eq(vcpu->reg[10], 0);
     trap_block(0x3000);
     vcpu->reg[10] = 5;
-    tb_enter(vcpu, loop->entry);
+    tb_run(vcpu, loop->entry);
     expect_trap_at(0x3000);
 }
 END_TEST
@@ -720,18 +720,18 @@ START_TEST(backward_exits_poll)
     trap_block(0x3000);
     atomic_store(&vcpu->pending, VCPU_PENDING_KICK);
     vcpu->reg[10] = 100;
-    tb_enter(vcpu, loop->entry);
+    tb_run(vcpu, loop->entry);
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
     ck_assert_uint_eq(vcpu->exit_tb->pc, 0x2000);
     ck_assert_uint_eq(vcpu->reg[10], 99);
     for (unsigned i = 1; i <= 2; i++) {
         vcpu->reg[20] = i;
-        tb_enter(vcpu, outer->entry);
+        tb_run(vcpu, outer->entry);
         ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
         ck_assert_uint_eq(vcpu->exit_tb->pc, 0x2000);
     }
     vcpu->reg[10] = 1; /* not taken: on without a poll */
-    tb_enter(vcpu, loop->entry);
+    tb_run(vcpu, loop->entry);
     expect_trap_at(0x3000);
     atomic_store(&vcpu->pending, 0);
 }
@@ -744,7 +744,7 @@ START_TEST(heat_runs_out)
     struct tb *loop = count_down(0x2000, 10, 0x2000, 0x3000);
     atomic_store(&loop->heat, 10);
     vcpu->reg[10] = 100;
-    tb_enter(vcpu, loop->entry);
+    tb_run(vcpu, loop->entry);
     ck_assert_int_eq(vcpu->exit_reason, VCPU_EXIT_TB);
     ck_assert_ptr_eq(vcpu->exit_tb, loop);
     ck_assert_int_eq(loop->heat, -1);
@@ -763,7 +763,7 @@ static struct tb *indirect_block(uint64_t pc, unsigned reg, enum ir_branch branc
 static void enter_indirect(struct tb *tb, unsigned reg, uint64_t pc)
 {
     vcpu->reg[reg] = pc;
-    tb_enter(vcpu, tb->entry);
+    tb_run(vcpu, tb->entry);
 }
 
 static void check_indirect(unsigned reg)
@@ -851,11 +851,11 @@ START_TEST(traps_carry_any_pc)
     ir_emit3(&builder, IR_exit_trap, IR_VOID, IR_NONE, IR_NONE, IR_TRAP_EBREAK, UINT64_MAX - 1);
     struct tb *tb = compiled(builder.block);
     vcpu->reg[10] = 7;
-    tb_enter(vcpu, tb->entry);
+    tb_run(vcpu, tb->entry);
     ck_assert_int_eq(vcpu->exit_trap, IR_TRAP_MISALIGNED);
     ck_assert_uint_eq(vcpu->pc, UINT64_C(0x123456789abcdef0));
     vcpu->reg[10] = 0;
-    tb_enter(vcpu, tb->entry);
+    tb_run(vcpu, tb->entry);
     ck_assert_int_eq(vcpu->exit_trap, IR_TRAP_EBREAK);
     ck_assert_uint_eq(vcpu->pc, UINT64_MAX - 1);
 }
@@ -871,7 +871,7 @@ START_TEST(counters_are_read)
     }
     exit_to(IR_exit_direct, IR_NONE, 0x2000);
     vcpu->reg[10] = vcpu->reg[20] = vcpu->reg[5] = 0;
-    tb_enter(vcpu, compiled(builder.block)->entry);
+    tb_run(vcpu, compiled(builder.block)->entry);
     ck_assert_uint_ne(vcpu->reg[10], 0);
     ck_assert_uint_ne(vcpu->reg[20], 0);
     ck_assert_uint_ge(vcpu->reg[5], vcpu->reg[10]);
@@ -893,7 +893,7 @@ START_TEST(far_addresses_are_reached)
     exit_to(IR_exit_direct, IR_NONE, 0x2000);
     vcpu->memory_base = (uint8_t *)((uintptr_t)memory - at);
     vcpu->reg[20] = 8;
-    tb_enter(vcpu, compiled(builder.block)->entry);
+    tb_run(vcpu, compiled(builder.block)->entry);
     ck_assert_uint_eq(vcpu->reg[10], 22);
     ck_assert_uint_eq(vcpu->reg[11], 33);
     ck_assert_uint_eq(memory[1], UINT64_C(0x123456789a));

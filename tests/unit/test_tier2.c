@@ -144,7 +144,7 @@ static struct tb *must_compile(const struct ir_region *region, enum tb_tier leve
 static void enter(const struct tb *tb)
 {
     vcpu->exit_reason = 99;
-    tb_enter(vcpu, tb->entry);
+    tb_run(vcpu, tb->entry);
 }
 
 /* The guest pc at which the vcpu goes on. */

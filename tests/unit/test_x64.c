@@ -19,7 +19,7 @@ static void start(void)
 
 static struct x64_mem indexed(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
-    return (struct x64_mem){(uint8_t)base, (uint8_t)index, (uint8_t)scale, disp};
+    return (struct x64_mem){(uint8_t)base, (uint8_t)index, (uint8_t)scale, 0, disp};
 }
 
 static void expect(const char *text, const char *bytes)

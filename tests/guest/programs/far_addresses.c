@@ -22,7 +22,7 @@ static void count(int signal)
         __asm__ volatile("mv " reg ", %0\n " instruction "(" reg ")" ::"r"(far) : reg, "memory");
 #define TRY_ALL(reg)                                                                               \
     TRY("ld zero, 0", reg) TRY("sb zero, 0", reg) TRY("ld zero, 8", reg) TRY("sd ra, 2000", reg)   \
-    TRY("lr.d t0, ", reg) TRY("amoadd.w zero, ra, ", reg)
+    TRY("lr.d t0, ", reg) TRY("amoadd.w zero, ra, ", reg) TRY("sd t3, 0", reg) TRY("amomax.d t4, t3, ", reg)
 
 int main(void)
 {

@@ -76,6 +76,9 @@ static void read_and_write(void)
     say("seek bad", lseek(fd, -1, SEEK_SET));
     say("bad pointer", read(fd, low, 10));
     say("bad pointer", write(fd, high, 10));
+    say("no bytes", read(fd, NULL, 0));
+    say("no bytes", write(fd, NULL, 0));
+    say("null", write(fd, NULL, 1));
     struct timespec times[2] = {{1000000000, 5}, {1234567890, 987654321}};
     say("futimens", futimens(fd, times));
     say("fchmod", fchmod(fd, 0600));
