@@ -515,8 +515,20 @@ static uint64_t wide_regs(const struct vcpu *vcpu)
     return wide;
 }
 
-/* Of the registers that are wide now nothing is assumed any more; the second time nothing of any.
- * Lock held. */
+/* Where the region of the root is entered at the pc, back to tier 1; NULL when it is not. Lock held. */
+static struct tb *drop_entry(struct exec *exec, const struct tb *root, uint64_t pc)
+{
+    struct tb *tb = tb_find(exec->cache, pc, root->mode);
+    bool is_own = tb && (tb == root || tb_profile_of(tb)->region_root == root);
+    if (!is_own || tb->tier < TB_TIER_2)
+        return NULL;
+    tb_drop(exec->cache, tb);
+    return tb;
+}
+
+/* Of the registers that are wide now nothing is assumed any more; the second time, or where none is (the guard
+ * was of something else), nothing of any. What leaves even then is an earlier region of the root, at an entry that
+ * the later ones lack: that is dropped. Lock held. */
 static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *root)
 {
     struct exec *exec = thread->exec;
@@ -525,19 +537,20 @@ static struct compile_job *job_unguarded(struct exec_thread *thread, struct tb *
         exec->is_tier2_broken || (exec->config.jit_threads > 0 && !may_put(exec)))
         return NULL;
     struct tb_profile *profile = tb_profile(exec->cache, root);
+    if (profile->unassumed == UINT64_MAX) {
+        drop_entry(exec, root, thread->vcpu.pc);
+        return NULL;
+    }
     uint64_t wide = wide_regs(&thread->vcpu);
-    profile->unassumed = profile->unassumed ? UINT64_MAX : wide;
+    profile->unassumed = !profile->unassumed && wide ? wide : UINT64_MAX;
     return job_new(exec, root, level, has_profile(exec));
 }
 
 static void demote_entry(struct exec *exec, const struct tb *root, uint64_t pc)
 {
-    struct tb *tb = tb_find(exec->cache, pc, root->mode);
-    bool is_own = tb && (tb == root || tb_profile_of(tb)->region_root == root);
-    if (!is_own || tb->tier < TB_TIER_2)
-        return;
-    tb_drop(exec->cache, tb);
-    tb->failed_tier = TB_TIER_2;
+    struct tb *tb = drop_entry(exec, root, pc);
+    if (tb)
+        tb->failed_tier = TB_TIER_2;
 }
 
 /* Wherever the region is entered, back to tier 1, for good. Lock held. */
