@@ -1,8 +1,8 @@
 /* Loads, stores, atomics.
  *
- * The host address is the guest address + displacement, in GS, which is the guest's memory, unless that lies at its
- * own addresses. Each instruction that may fault
- * is noted with the guest pc it stands for, and no guest register changes before it. */
+ * The host address is the guest address + displacement, in GS, which is the guest's memory, unless that lies
+ * at its own addresses. Each instruction that may fault is noted with the guest pc it stands for, and no guest
+ * register changes before it. */
 #include "tier1/emit.h"
 
 static void stop_too_long(struct t1 *t)

@@ -45,7 +45,7 @@ struct exec_thread {
     uint64_t next_block_hits;     /* look-ups that the loop need not do */
     uint64_t stress_state;        /* of the random numbers of stress.c */
     _Atomic uint64_t samples[SAMPLE_COUNT]; /* written by the profiling signal on this thread */
-    timer_t sample_timer;
+    timer_t sample_timer; /* of that signal, while there is one */
     bool has_sample_timer;
 };
 

@@ -1,11 +1,11 @@
 /* The guest address space: one reserved window of the host's.
  *
  * Guest address A lies at host address base + A, 0 <= A < SPACE_SIZE; everything is PROT_NONE until
- * mapped, with a guard of at least 4 GiB before and after the window. Base 0 makes for the shortest code:
- * the host's addresses up to 256 GiB are free as a rule, where programs and libraries are loaded at random. A table of mappings (sorted,
- * merged where equal) holds the permissions the guest asked for; the host's differ only on watched
- * pages (they hold translated code and are write protected). The guest's page size is 4096.
- * Mapping functions return 0 or a negative errno as Linux would. */
+ * mapped, with a guard of at least 4 GiB before and after the window. Base 0 makes for the shortest code, and
+ * the host's addresses up to 256 GiB are free as a rule, where programs and libraries are loaded at random;
+ * below 0 nothing is ever mapped. A table of mappings (sorted, merged where equal) holds the permissions the
+ * guest asked for; the host's differ only on watched pages (they hold translated code and are write
+ * protected). The guest's page size is 4096. Mapping functions return 0 or a negative errno as Linux would. */
 #ifndef TIERCEL_MEMORY_SPACE_H
 #define TIERCEL_MEMORY_SPACE_H
 

@@ -3,11 +3,11 @@
  *
  * Every TB entry, of any tier, is a preserve_none function (LLVM calling convention 21) with
  * eleven integer arguments: vcpu + VCPU_BIAS bytes (R12), then the ten pinned guest registers in the
- * order of TB_PINNED; and eight f64 arguments, the pinned f registers in
- * the order of TB_PINNED_FLOAT (XMM0-7, low halves; the high ones are arbitrary). GS is the guest's memory:
- * its base is the host address of guest address 0. Calls between TBs are tail jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's flags and rounding mode, the
- * direction flag is clear. Guest registers that are not pinned live in vcpu->reg. At an exit every
- * guest register is in its place. */
+ * order of TB_PINNED; and eight f64 arguments, the pinned f registers in the order of TB_PINNED_FLOAT
+ * (XMM0-7, low halves; the high ones are arbitrary). GS is the guest's memory: its base is the host address of
+ * guest address 0. Calls between TBs are tail jumps. At every entry RSP is 8 modulo 16, MXCSR holds the guest's
+ * flags and rounding mode, the direction flag is clear. Guest registers that are not pinned live in vcpu->reg.
+ * At an exit every guest register is in its place. */
 #ifndef TIERCEL_TB_ABI_H
 #define TIERCEL_TB_ABI_H
 

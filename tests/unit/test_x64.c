@@ -22,6 +22,11 @@ static struct x64_mem indexed(unsigned base, unsigned index, unsigned scale, int
     return (struct x64_mem){(uint8_t)base, (uint8_t)index, (uint8_t)scale, 0, disp};
 }
 
+static struct x64_mem in_gs(unsigned base, int32_t disp)
+{
+    return (struct x64_mem){(uint8_t)base, X64_NO_INDEX, 0, X64_GS, disp};
+}
+
 static void expect(const char *text, const char *bytes)
 {
     char got[3 * sizeof buffer + 1] = "";
@@ -58,6 +63,18 @@ static void expect(const char *text, const char *bytes)
         x64_store(&x, x64_at(X64_R12, 8), X64_R14))                                                \
     ROW("mov byte ptr [rax], 0x7f", "c6 00 7f",                                                    \
         x64_store_i(&x, x64_at(X64_RAX, 0), 8, 0x7f))                                              \
+    ROW("mov r9d, gs:[r13]", "65 45 8b 4d 00",                                                     \
+        x64_rm(&x, 0x8b, X64_R9, in_gs(X64_R13, 0)))                                               \
+    ROW("mov rax, gs:[0x12345678]", "65 48 8b 04 25 78 56 34 12",                                  \
+        x64_load(&x, X64_RAX, in_gs(X64_NO_REG, 0x12345678)))                                      \
+    ROW("mov rax, ds:[0x12345678]", "48 8b 04 25 78 56 34 12",                                     \
+        x64_load(&x, X64_RAX, x64_at(X64_NO_REG, 0x12345678)))                                     \
+    ROW("lock xadd gs:[rbx], r10", "65 f0 4c 0f c1 13",                                            \
+        x64_rm(&x, 0xc1 | X64_0F | X64_LOCK | X64_W, X64_R10, in_gs(X64_RBX, 0)))                  \
+    ROW("mov word ptr gs:[rsi+6], 0x1234", "65 66 c7 46 06 34 12",                                 \
+        x64_store_i(&x, in_gs(X64_RSI, 6), 16, 0x1234))                                            \
+    ROW("vmovsd xmm3, gs:[r14]", "65 c4 c1 7b 10 1e",                                              \
+        x64_vex_rm(&x, 0x10 | X64_0F | X64_F2, 3, 0, in_gs(X64_R14, 0)))                           \
     ROW("mov word ptr [r13+rsi*1+6], 0x1234", "66 41 c7 44 35 06 34 12",                           \
         x64_store_i(&x, indexed(X64_R13, X64_RSI, 0, 6), 16, 0x1234))                              \
     ROW("mov dword ptr [r12+0x208], -1", "41 c7 84 24 08 02 00 00 ff ff ff ff",                    \
