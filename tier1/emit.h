@@ -358,6 +358,7 @@ static inline uint8_t t1_segment(const struct t1 *t)
 {
     return t->options->is_identity ? 0 : X64_GS;
 }
+/* [base + disp] in guest memory, or [disp] with X64_NO_REG. */
 struct x64_mem t1_guest_memory(const struct t1 *t, unsigned base, int32_t disp);
 /* The access at [base + disp] in guest memory by an instruction without prefix of its own but REX, which it gets in
  * any case; gives the end. */
@@ -370,8 +371,8 @@ static inline uint8_t *t1_put_access(const struct t1 *t, uint8_t *out, unsigned 
     unsigned opcode = has_escape ? 0x0f | (spec & 0xff) << 8 : spec & 0xff;
     unsigned modrm = (has_none ? 0 : is_short ? 0x40 : 0x80) | (reg & 7) << 3 | (base & 7);
     uint64_t bytes = rex | (uint64_t)(opcode | modrm << (8 + 8 * has_escape)) << 8;
-    *out = X64_GS;
-    out += !t->options->is_identity;
+    *out = t1_segment(t);
+    out += t1_segment(t) != 0;
     memcpy(out, &bytes, 8);
     out += 3 + has_escape;
     memcpy(out, &disp, 4);

@@ -93,21 +93,20 @@ LLVMValueRef lower_intrinsic(struct lowering *lower, const char *name, LLVMTypeR
     return LLVMBuildCall2(lower->builder, type, function, args, count, "");
 }
 
-static void add_call_attribute(struct lowering *lower, LLVMValueRef call, const char *name,
-                               uint64_t value)
+static void add_call_attribute(struct lowering *lower, LLVMValueRef call, LLVMAttributeIndex index,
+                               const char *name, uint64_t value)
 {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex,
-                             LLVMCreateEnumAttribute(lower->context, kind, value));
+    LLVMAddCallSiteAttribute(call, index, LLVMCreateEnumAttribute(lower->context, kind, value));
 }
 
 /* memory: what is read and written, two bits each from the lowest on: arguments, what LLVM cannot
  * see, all else. */
 static void set_call_effects(struct lowering *lower, LLVMValueRef call, uint64_t memory)
 {
-    add_call_attribute(lower, call, "nounwind", 0);
-    add_call_attribute(lower, call, "willreturn", 0);
-    add_call_attribute(lower, call, "memory", memory);
+    add_call_attribute(lower, call, LLVMAttributeFunctionIndex, "nounwind", 0);
+    add_call_attribute(lower, call, LLVMAttributeFunctionIndex, "willreturn", 0);
+    add_call_attribute(lower, call, LLVMAttributeFunctionIndex, "memory", memory);
 }
 
 LLVMValueRef lower_hidden(struct lowering *lower, LLVMValueRef value, const char *constraint)
@@ -568,9 +567,7 @@ static void load_memory_base(struct lowering *lower)
 {
     LLVMValueRef base = lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, memory_base));
     lower->memory = lower_hidden(lower, base, "=r,0");
-    unsigned noalias = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
-    LLVMAddCallSiteAttribute(lower->memory, LLVMAttributeReturnIndex,
-                             LLVMCreateEnumAttribute(lower->context, noalias, 0));
+    add_call_attribute(lower, lower->memory, LLVMAttributeReturnIndex, "noalias", 0);
     LLVMTypeRef type = LLVMFunctionType(lower->type.none, &lower->type.ptr, 1, 0);
     LLVMValueRef escape = LLVMGetInlineAsm(type, "", 0, "r", 1, 1, 0, LLVMInlineAsmDialectATT, 0);
     LLVMBuildCall2(lower->builder, type, escape, &lower->memory, 1, "");

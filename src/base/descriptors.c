@@ -1,31 +1,34 @@
 /* See descriptors.h. There are few: the code memory's, the one for messages, a trace's. */
 #include "src/base/descriptors.h"
 
-#include "src/base/bits.h"
 #include "src/base/check.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { FIRST_OWN = 1000, MOST_OWN = 64 };
+enum { FIRST_OWN = 1000, MOST_OWN = 1024 }; /* two for each machine whose window the host has room for */
 
 /* One more than the descriptor; 0: free. Written by whoever claims or releases. */
 static _Atomic int owned[MOST_OWN];
+static _Atomic unsigned owned_end; /* behind the last that was ever claimed; by whoever claims */
 
-static bool replace_owned(int before, int after)
+/* The place whose content was `before`; MOST_OWN: there is none. */
+static unsigned replace_owned(int before, int after)
 {
-    for (unsigned i = 0; i < ARRAY_LENGTH(owned); i++) {
-        int expected = before;
+    unsigned i = 0;
+    for (int expected = before; i < MOST_OWN; i++, expected = before)
         if (atomic_compare_exchange_strong(&owned[i], &expected, after))
-            return true;
-    }
-    return false;
+            break;
+    return i;
 }
 
 void descriptor_claim(int fd)
 {
-    CHECK(replace_owned(0, fd + 1), "tiercel has few descriptors");
+    unsigned place = replace_owned(0, fd + 1), end = atomic_load(&owned_end);
+    CHECK(place < MOST_OWN, "tiercel has few descriptors");
+    while (end <= place && !atomic_compare_exchange_weak(&owned_end, &end, place + 1))
+        ;
 }
 
 void descriptor_release(int fd)
@@ -36,7 +39,8 @@ void descriptor_release(int fd)
 int descriptor_first_own(unsigned first, unsigned last)
 {
     int lowest = -1;
-    for (unsigned i = 0; i < ARRAY_LENGTH(owned); i++) {
+    unsigned end = atomic_load_explicit(&owned_end, memory_order_relaxed);
+    for (unsigned i = 0; i < end; i++) {
         int fd = atomic_load_explicit(&owned[i], memory_order_relaxed) - 1;
         if (fd >= 0 && (unsigned)fd >= first && (unsigned)fd <= last && (lowest < 0 || fd < lowest))
             lowest = fd;

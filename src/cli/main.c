@@ -148,7 +148,8 @@ static tiercel_status translate(tiercel_machine *machine, bool has_stages, char 
 static void keep_stderr(struct cli_options *options)
 {
     tiercel_config *config = &options->config;
-    if (!options->is_stats && !config->strace_file && !config->dump && !config->lockstep)
+    bool has_stats = options->is_stats && !options->stats_file;
+    if (!has_stats && !config->strace_file && !config->dump && !config->lockstep)
         return;
     stderr = tiercel_keep_stream(stderr);
     if (config->strace_file)

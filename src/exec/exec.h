@@ -52,7 +52,7 @@ enum exec_dump {
     EXEC_DUMP_X64 = 8,
     EXEC_DUMP_LLVM = 16,
     EXEC_DUMP_ASM = 32,
-    EXEC_DUMP_REGISTERS = 64,   /* at the end; tier 1 counts how often blocks run */
+    EXEC_DUMP_REGISTERS = 64,   /* at the end; EXEC_TIER1 alone: how often blocks run is counted */
     EXEC_DUMP_PROMOTIONS = 128, /* when a compile of tier 2 or 3 has ended */
 };
 

@@ -1,7 +1,8 @@
 /* Time shares: where the guest's thread is each time a timer of its processor time ticks.
  *
  * Only used when statistics are on. The signal handler touches nothing but the counters of the
- * thread it interrupts. The signal is none that a guest could handle, block or send. */
+ * thread it interrupts. The signal is none that a guest could handle, block or send.
+ * Where the host has no timer left all shares are 0. */
 #include "src/exec/internal.h"
 
 #include "src/base/check.h"

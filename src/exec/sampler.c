@@ -56,7 +56,6 @@ void sampler_init(struct exec *exec)
     sampler->is_on = exec_has(exec, FEATURE_sampling) && config->mode == EXEC_AUTO &&
                      config->jit_threads > 0 && config->tier2_module && !config->lockstep.is_on &&
                      !config->stress.kinds &&
-                     !(config->dump & EXEC_DUMP_REGISTERS) &&
                      config->threshold[TB_TIER_2] >= LEAST_THRESHOLD;
 }
 

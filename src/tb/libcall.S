@@ -114,7 +114,7 @@ tb_libcall_fault:
     jnz \elsewhere
     .endm
 
-/* Touches each page of [\from, \from + RBP), RBP not 0, by \touch... 0, (GS, R10). */
+/* Touches each page of [\from, \from + RBP), RBP not 0, by \touch... 0, gs:(R10). */
     .macro touch_pages from, touch:vararg
     movq \from, %r10
     addq \from, %rbp

@@ -2,10 +2,9 @@
  * relies on. */
 #include "src/tb/tb.h"
 
+#include "src/base/check.h"
 #include "src/base/host_cpu.h"
 #include "src/ir/fp.h"
-
-#include "src/base/check.h"
 
 #include <asm/prctl.h>
 #include <string.h>
@@ -48,7 +47,8 @@ static const uint64_t float_constant[FLOAT_CONSTANT_COUNT][2] = {
     [FLOAT_BOX] = {UINT64_C(0xffffffff) << 32, 0},
 };
 
-/* enter.S; not functions to be called from C. */
+/* enter.S; but for the first no functions to be called from C. */
+void tb_enter(struct vcpu *vcpu, const void *entry);
 extern const char tb_thunk_leave_tb[], tb_thunk_indirect[], tb_thunk_spare[], tb_thunk_jump[], tb_thunk_helper[],
     tb_thunk_fp[], tb_thunk_bulk[];
 vcpu_helper tb_bulk_copy, tb_bulk_copy_back, tb_bulk_fill, tb_bulk_find, tb_bulk_match,
@@ -147,8 +147,6 @@ void vcpu_flush_jump_cache(struct vcpu *vcpu)
     for (unsigned i = 0; i < SPARE_JUMPS_SIZE; i++)
         vcpu->spare_jumps[i].pc = 1;
 }
-
-void tb_enter(struct vcpu *vcpu, const void *entry); /* enter.S */
 
 void vcpu_use_memory(const struct vcpu *vcpu)
 {
