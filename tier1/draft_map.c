@@ -12,9 +12,9 @@ enum { MAP_LOG2 = 11, CHUNK_BYTES = 64 };
 struct draft_extent {
     const struct tb_code *code;
     uint64_t pc;
-    uint32_t begin; /* offset of its first instruction's code */
+    const struct draft_mark *marks; /* of its basic blocks; behind the last one more */
     uint16_t size_bytes;
-    uint8_t entries; /* instructions that may be entered */
+    uint16_t entries; /* instructions that may be entered */
     uint8_t mode;
     uint8_t way[]; /* of each instruction */
 };
@@ -47,6 +47,13 @@ void draft_map_fini(struct t1 *t)
         pages_free(t->draft_map, sizeof *t->draft_map);
 }
 
+static const struct draft_mark *keep_marks(struct draft *d)
+{
+    d->mark[d->mark_count++] = (struct draft_mark){.at = UINT16_MAX};
+    size_t size_bytes = d->mark_count * sizeof *d->mark;
+    return memcpy(arena_alloc(&d->t->cache->arena, size_bytes), d->mark, size_bytes);
+}
+
 void draft_map_add(struct draft *d, struct tb_code *code)
 {
     struct t1 *t = d->t;
@@ -55,9 +62,9 @@ void draft_map_add(struct draft *d, struct tb_code *code)
     *extent = (struct draft_extent){
         .code = code,
         .pc = t->guest_pc,
-        .begin = d->begin,
+        .marks = keep_marks(d),
         .size_bytes = (uint16_t)t->guest_size_bytes,
-        .entries = (uint8_t)d->entries,
+        .entries = (uint16_t)d->entries,
         .mode = t->tb->mode,
     };
     memcpy(extent->way, d->way, d->entries);
@@ -66,22 +73,27 @@ void draft_map_add(struct draft *d, struct tb_code *code)
         *place_of(map, chunk) = extent;
 }
 
-bool draft_map_find(struct t1 *t, uint64_t pc, unsigned mode, struct draft_entry *ret_entry)
+/* The instruction at pc of the extent, which has that byte. */
+static bool find(const struct draft_extent *extent, uint64_t pc, struct draft_entry *ret_entry)
 {
-    const struct draft_extent *extent = *place_of(map_of(t), pc / CHUNK_BYTES);
-    if (!extent || pc - extent->pc >= extent->size_bytes || extent->mode != mode ||
-        extent->code->is_dropped)
-        return false;
-    uint64_t at = extent->pc;
-    const uint8_t *place = extent->code->start + extent->begin;
-    for (uint32_t i = 0; i < extent->entries && at <= pc; i++) {
-        if (at == pc) {
-            *ret_entry = (struct draft_entry){
-                extent->code->tb, place, (uint32_t)(extent->pc + extent->size_bytes - pc)};
-            return extent->way[i] >> 7;
-        }
+    uint32_t wanted = (uint32_t)(pc - extent->pc);
+    const struct draft_mark *mark = extent->marks;
+    while (mark[1].at <= wanted)
+        mark++;
+    uint32_t at = mark->at, i = mark->length;
+    const uint8_t *place = extent->code->start + mark->code_offset;
+    for (; at < wanted; i++) {
         at += 2 + (extent->way[i] >> 5 & 2);
         place += extent->way[i] & 63;
     }
-    return false;
+    *ret_entry = (struct draft_entry){extent->code->tb, place, extent->size_bytes - wanted};
+    return at == wanted && i < extent->entries && extent->way[i] >> 7;
+}
+
+bool draft_map_find(struct t1 *t, uint64_t pc, unsigned mode, struct draft_entry *ret_entry)
+{
+    const struct draft_extent *extent = *place_of(map_of(t), pc / CHUNK_BYTES);
+    bool is_over = extent && pc - extent->pc < extent->size_bytes && extent->mode == mode &&
+                   !extent->code->is_dropped;
+    return is_over && find(extent, pc, ret_entry);
 }

@@ -11,10 +11,12 @@
 
 /* What is known of an operation on registers or with a number. */
 struct operation {
-    uint8_t opcode;   /* reg := reg op r/m; of shifts and operations with a number that of r/m op imm */
-    uint8_t group;    /* its number in the group of the latter */
+    uint8_t opcode;   /* reg := reg op r/m */
+    uint8_t group;    /* with a number: its number in the group of those */
     uint8_t narrow;   /* on the low 32 bits: what is to be taken from REX */
     bool is_extended; /* the result is its low 32 bits, sign-extended */
+    uint8_t cc;       /* a comparison: enum x64_cc */
+    uint32_t shift;   /* by a register: what makes it of shlx, shrx, sarx */
 };
 
 enum { ADD = 0x03, SUB = 0x2b, WIDE = 8, SHIFT = 0xc1, MOV_FROM = 0x8b, MOV_TO = 0x89 };
@@ -27,6 +29,16 @@ static const struct operation operations[STEP_OP_COUNT] = {
     [STEP_xor] = {.opcode = 0x33},
     [STEP_add_32] = {.opcode = ADD, .is_extended = true},
     [STEP_sub_32] = {.opcode = SUB, .is_extended = true},
+    [STEP_shl] = {.shift = X64_66 | X64_W},
+    [STEP_shr] = {.shift = X64_F2 | X64_W},
+    [STEP_sar] = {.shift = X64_F3 | X64_W},
+    [STEP_shl_32] = {.shift = X64_66, .is_extended = true},
+    [STEP_shr_32] = {.shift = X64_F2, .is_extended = true},
+    [STEP_sar_32] = {.shift = X64_F3, .is_extended = true},
+    [STEP_lt_s] = {.cc = X64_L},
+    [STEP_lt_u] = {.cc = X64_B},
+    [STEP_lt_s_imm] = {.cc = X64_L},
+    [STEP_lt_u_imm] = {.cc = X64_B},
     [STEP_and_imm] = {.group = X64_AND},
     [STEP_or_imm] = {.group = X64_OR},
     [STEP_xor_imm] = {.group = X64_XOR},
@@ -146,6 +158,7 @@ static uint8_t *set_by(struct draft *d, uint8_t *out, unsigned rd, uint64_t valu
     const struct draft_reg *to = &d->t->draft_reg[rd];
     d->known |= UINT64_C(1) << rd;
     d->value[rd] = value;
+    d->set_by[rd] = (uint16_t)d->length;
     if (to->host == X64_NO_REG && (int64_t)value == (int32_t)value) {
         out = put(out, to->rm | 0xc7 << 8, to->rm_bytes);
         return put(out, (uint32_t)value, 4);
@@ -165,11 +178,16 @@ static inline uint8_t *set(struct draft *d, uint8_t *out, unsigned rd, uint64_t 
     return set_by(d, out, rd, value, X64_RBX);
 }
 
-static inline uint8_t *move(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_set(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    return set(d, out, step.rd, draft_immediate(d, &step));
+}
+
+static uint8_t *move(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
     if (draft_knows(d, step.rs1))
-        return set(d, out, step.rd, d->value[step.rs1]);
+        return set(d, out, step.rd, draft_rely(d, step.rs1));
     forget(d, step.rd);
     unsigned reg = to->host == X64_NO_REG ? from->a : to->host;
     out = bring(out, reg, from);
@@ -198,7 +216,7 @@ static inline struct ir_step as_first(struct ir_step step)
 }
 
 /* In the 64 bits, whose low ones are the same in any case. */
-static inline uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct operation *operation = &operations[step.op];
     const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
@@ -214,14 +232,15 @@ static inline uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step 
 }
 
 /* shlx, shrx, sarx */
-static uint8_t *put_shift(struct draft *d, uint8_t *out, struct ir_step step, unsigned prefix, unsigned w)
+static uint8_t *put_shift(struct draft *d, uint8_t *out, struct ir_step step)
 {
+    const struct operation *operation = &operations[step.op];
     const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
     forget(d, step.rd);
     out = use_b(use_a(out, &regs[step.rs1]), &regs[step.rs2]);
-    x64_vex_rr(begin_encoder(d, out), 0xf7 | X64_0F38 | prefix | w, to->result, regs[step.rs2].b,
+    x64_vex_rr(begin_encoder(d, out), 0xf7 | X64_0F38 | operation->shift, to->result, regs[step.rs2].b,
                regs[step.rs1].a);
-    return end_result(extend(end_encoder(d), to->result, w == 0), to);
+    return end_result(extend(end_encoder(d), to->result, operation->is_extended), to);
 }
 
 static uint8_t *put_multiplication(struct draft *d, uint8_t *out, struct ir_step step)
@@ -246,11 +265,11 @@ static uint8_t *put_truth(struct draft *d, uint8_t *out, unsigned rd, enum x64_c
     return end_result(end_encoder(d), to);
 }
 
-static uint8_t *put_comparison(struct draft *d, uint8_t *out, struct ir_step step, enum x64_cc cc)
+static uint8_t *put_comparison(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *regs = d->t->draft_reg;
     out = put_op(use_a(out, &regs[step.rs1]), 0x3b, regs[step.rs1].a, &regs[step.rs2]);
-    return put_truth(d, out, step.rd, cc);
+    return put_truth(d, out, step.rd, (enum x64_cc)operations[step.op].cc);
 }
 
 /* ---- operations with a number ---- */
@@ -272,18 +291,18 @@ static inline uint8_t *put_sum(struct draft *d, uint8_t *out, struct ir_step ste
     return end_result(extend(out, to->result, is_extended), to);
 }
 
-static inline uint8_t *put_add_imm(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_add_imm(struct draft *d, uint8_t *out, struct ir_step step)
 {
     if (draft_knows(d, step.rs1))
-        return set(d, out, step.rd, d->value[step.rs1] + (uint64_t)(int64_t)step.imm);
+        return set(d, out, step.rd, draft_rely(d, step.rs1) + (uint64_t)(int64_t)step.imm);
     return put_sum(d, out, step, false);
 }
 
-static inline uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
     if (draft_knows(d, step.rs1)) {
-        uint64_t sum = d->value[step.rs1] + (uint64_t)(int64_t)step.imm;
+        uint64_t sum = draft_rely(d, step.rs1) + (uint64_t)(int64_t)step.imm;
         return set(d, out, step.rd, (uint64_t)(int32_t)sum);
     }
     if (step.imm != 0)
@@ -292,7 +311,7 @@ static inline uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, struct ir_s
     return end_result(put_op(out, 0x63, to->result, from), to);
 }
 
-static inline uint8_t *put_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_immediate(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *to = &d->t->draft_reg[step.rd];
     forget(d, step.rd);
@@ -308,7 +327,7 @@ static uint8_t *put_compare_immediate(struct draft *d, uint8_t *out, struct ir_s
     const struct draft_reg *from = &d->t->draft_reg[step.rs1];
     struct x64 *x = begin_encoder(d, use_a(out, from));
     x64_alu_ri(x, X64_CMP, X64_W, from->a, step.imm);
-    return put_truth(d, end_encoder(d), step.rd, step.op == STEP_lt_s_imm ? X64_L : X64_B);
+    return put_truth(d, end_encoder(d), step.rd, (enum x64_cc)operations[step.op].cc);
 }
 
 /* movzx */
@@ -321,7 +340,12 @@ static uint8_t *put_low_byte(struct draft *d, uint8_t *out, struct ir_step step)
     return end_result(end_encoder(d), to);
 }
 
-static inline uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_and_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+{
+    return step.imm == 0xff ? put_low_byte(d, out, step) : put_immediate(d, out, step);
+}
+
+static uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct operation *operation = &operations[step.op];
     const struct draft_reg *to = &d->t->draft_reg[step.rd];
@@ -355,14 +379,17 @@ static uint16_t memop_of(const struct draft *d, struct ir_step step)
 }
 
 /* Is the address a known one near 0? Then base and index are left out. */
-static inline bool has_known_address(const struct draft *d, struct ir_step step, int32_t *ret_address)
+static inline bool has_known_address(struct draft *d, struct ir_step step, int32_t *ret_address)
 {
     uint64_t address = d->value[step.rs1] + (uint64_t)(int64_t)step.imm;
     *ret_address = (int32_t)address;
-    return draft_knows(d, step.rs1) && (int64_t)address == (int32_t)address;
+    if (!draft_knows(d, step.rs1) || (int64_t)address != (int32_t)address)
+        return false;
+    draft_rely(d, step.rs1);
+    return true;
 }
 
-static inline uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
     int32_t address;
@@ -379,7 +406,7 @@ static inline uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step st
     return end_result(out, to);
 }
 
-static inline uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step step)
 {
     const struct draft_reg *value = &d->t->draft_reg[step.rs2], *to = &d->t->draft_reg[step.rs1];
     int32_t address;
@@ -400,7 +427,7 @@ static bool is_in_host(const struct draft *d, unsigned guest)
 }
 
 /* Base register and displacement of an access to an f register: X64_NO_REG where the address is known. */
-static unsigned address_of(const struct draft *d, struct ir_step step, int32_t *ret_disp)
+static unsigned address_of(struct draft *d, struct ir_step step, int32_t *ret_disp)
 {
     if (has_known_address(d, step, ret_disp))
         return X64_NO_REG;
@@ -450,10 +477,15 @@ static uint8_t *put_fence(struct draft *d, uint8_t *out, struct ir_step step)
 
 /* ---- the end ---- */
 
-uint8_t *draft_put_jump(struct draft *d, uint8_t *out, uint64_t pc)
+static void note_destination(struct draft *d, uint64_t pc, enum draft_exit_kind kind)
+{
+    d->exit[d->t->exit_count] = (struct draft_exit){pc, (uint8_t)kind, (uint16_t)d->halt.at};
+}
+
+uint8_t *draft_put_jump(struct draft *d, uint8_t *out, uint64_t pc, enum draft_exit_kind kind)
 {
     begin_encoder(d, out);
-    d->exit_pc[d->t->exit_count] = pc;
+    note_destination(d, pc, kind);
     t1_put_jump(d->t, NULL);
     return end_encoder(d);
 }
@@ -471,26 +503,26 @@ uint8_t *draft_put_side_exit(struct draft *d, uint8_t *out, struct ir_step step)
     out = use_a(out, a);
     out = put(out, is_zero ? test : compare, is_zero ? 3 : b->rm_bytes);
     begin_encoder(d, out);
-    d->exit_pc[d->t->exit_count] = draft_immediate(d, &step);
+    note_destination(d, draft_immediate(d, &step), DRAFT_BRANCH);
     t1_put_jump_if(d->t, (enum x64_cc)ccs[step.op], NULL);
     return end_encoder(d);
 }
 
 /* Nothing that a jump to a known place does depends on the link. */
-static uint8_t *put_jump(struct draft *d, uint8_t *out, unsigned rd, uint64_t pc)
+static uint8_t *put_jump(struct draft *d, uint8_t *out, struct ir_step step)
 {
-    if (rd)
-        out = set(d, out, rd, d->next_pc);
-    d->is_jump = true;
-    return draft_put_jump(d, out, pc);
+    uint64_t pc = draft_destination(d, &step);
+    if (step.op == STEP_jump_reg)
+        draft_rely(d, step.rs1);
+    if (step.rd)
+        out = set(d, out, step.rd, d->next_pc);
+    return draft_put_jump(d, out, pc, step.detail == IR_BRANCH_CALL ? DRAFT_CALL : DRAFT_JUMP);
 }
 
 static uint8_t *put_jump_reg(struct draft *d, uint8_t *out, struct ir_step step)
 {
-    if (draft_knows(d, step.rs1)) {
-        uint64_t pc = (d->value[step.rs1] + draft_immediate(d, &step)) & ~UINT64_C(1);
-        return put_jump(d, out, step.rd, pc);
-    }
+    if (draft_knows(d, step.rs1))
+        return put_jump(d, out, step);
     out = bring(out, X64_RBX, &d->t->draft_reg[step.rs1]);
     struct x64 *x = begin_encoder(d, out);
     if (step.imm)
@@ -511,85 +543,45 @@ static uint8_t *put_trap(struct draft *d, uint8_t *out, struct ir_step step)
 
 /* ---- all ---- */
 
-uint8_t *draft_put_step(struct draft *d, uint8_t *out, struct ir_step step)
-{
-    switch ((enum ir_step_op)step.op) {
-    case STEP_set:
-        return set(d, out, step.rd, draft_immediate(d, &step));
-    case STEP_move:
-        return move(d, out, step);
-    case STEP_add:
-    case STEP_sub:
-    case STEP_and:
-    case STEP_or:
-    case STEP_xor:
-    case STEP_add_32:
-    case STEP_sub_32:
-        return put_binary(d, out, step);
-    case STEP_mul:
-    case STEP_mul_32:
-        return put_multiplication(d, out, step);
-    case STEP_shl:
-        return put_shift(d, out, step, X64_66, X64_W);
-    case STEP_shr:
-        return put_shift(d, out, step, X64_F2, X64_W);
-    case STEP_sar:
-        return put_shift(d, out, step, X64_F3, X64_W);
-    case STEP_lt_s:
-        return put_comparison(d, out, step, X64_L);
-    case STEP_lt_u:
-        return put_comparison(d, out, step, X64_B);
-    case STEP_shl_32:
-        return put_shift(d, out, step, X64_66, 0);
-    case STEP_shr_32:
-        return put_shift(d, out, step, X64_F2, 0);
-    case STEP_sar_32:
-        return put_shift(d, out, step, X64_F3, 0);
-    case STEP_add_imm:
-        return put_add_imm(d, out, step);
-    case STEP_add_imm_32:
-        return put_add_imm_32(d, out, step);
-    case STEP_and_imm:
-        return step.imm == 0xff ? put_low_byte(d, out, step) : put_immediate(d, out, step);
-    case STEP_or_imm:
-    case STEP_xor_imm:
-        return put_immediate(d, out, step);
-    case STEP_shl_imm:
-    case STEP_shr_imm:
-    case STEP_sar_imm:
-    case STEP_shl_imm_32:
-    case STEP_shr_imm_32:
-    case STEP_sar_imm_32:
-        return put_shift_immediate(d, out, step);
-    case STEP_lt_s_imm:
-    case STEP_lt_u_imm:
-        return put_compare_immediate(d, out, step);
-    case STEP_load:
-        return put_load(d, out, step);
-    case STEP_store:
-        return put_store(d, out, step);
-    case STEP_load_f64:
-        return put_load_f64(d, out, step);
-    case STEP_store_f64:
-        return put_store_f64(d, out, step);
-    case STEP_fence:
-        return put_fence(d, out, step);
-    case STEP_eq:
-    case STEP_ne:
-    case STEP_branch_lt_s:
-    case STEP_ge_s:
-    case STEP_branch_lt_u:
-    case STEP_ge_u:
-        return draft_put_jump(d, draft_put_side_exit(d, out, step), d->next_pc);
-    case STEP_jump:
-        return put_jump(d, out, step.rd, draft_immediate(d, &step));
-    case STEP_jump_reg:
-        return put_jump_reg(d, out, step);
-    case STEP_trap:
-        return put_trap(d, out, step);
-    case STEP_none:
-    case STEP_OP_COUNT:
-        break;
-    }
-    return out;
-}
+draft_put_fn *const draft_put[STEP_OP_COUNT] = {
+    [STEP_set] = put_set,
+    [STEP_move] = move,
+    [STEP_add] = put_binary,
+    [STEP_sub] = put_binary,
+    [STEP_and] = put_binary,
+    [STEP_or] = put_binary,
+    [STEP_xor] = put_binary,
+    [STEP_add_32] = put_binary,
+    [STEP_sub_32] = put_binary,
+    [STEP_mul] = put_multiplication,
+    [STEP_mul_32] = put_multiplication,
+    [STEP_shl] = put_shift,
+    [STEP_shr] = put_shift,
+    [STEP_sar] = put_shift,
+    [STEP_shl_32] = put_shift,
+    [STEP_shr_32] = put_shift,
+    [STEP_sar_32] = put_shift,
+    [STEP_lt_s] = put_comparison,
+    [STEP_lt_u] = put_comparison,
+    [STEP_add_imm] = put_add_imm,
+    [STEP_add_imm_32] = put_add_imm_32,
+    [STEP_and_imm] = put_and_immediate,
+    [STEP_or_imm] = put_immediate,
+    [STEP_xor_imm] = put_immediate,
+    [STEP_shl_imm] = put_shift_immediate,
+    [STEP_shr_imm] = put_shift_immediate,
+    [STEP_sar_imm] = put_shift_immediate,
+    [STEP_shl_imm_32] = put_shift_immediate,
+    [STEP_shr_imm_32] = put_shift_immediate,
+    [STEP_sar_imm_32] = put_shift_immediate,
+    [STEP_lt_s_imm] = put_compare_immediate,
+    [STEP_lt_u_imm] = put_compare_immediate,
+    [STEP_load] = put_load,
+    [STEP_store] = put_store,
+    [STEP_load_f64] = put_load_f64,
+    [STEP_store_f64] = put_store_f64,
+    [STEP_fence] = put_fence,
+    [STEP_jump] = put_jump,
+    [STEP_jump_reg] = put_jump_reg,
+    [STEP_trap] = put_trap,
+};

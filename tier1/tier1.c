@@ -229,7 +229,7 @@ static struct tb_code *install(struct t1 *t, const uint8_t *start, uint32_t size
         code->last_half_words = (uint8_t)(t->block->pieces[t->block->piece_count - 1].offset_bytes / 2);
     for (uint32_t i = 0; i < t->exit_count; i++)
         tb_link(t->cache, code, t->exits[i].to, (uint8_t *)(uintptr_t)(start + t->exits[i].site),
-                TB_LINK_JUMP);
+                TB_LINK_JUMP)->block_offset = (uint16_t)(2 * code->last_half_words);
     return code;
 }
 
@@ -307,6 +307,7 @@ static enum status compile(struct tier *tier, const struct tier_job *job, struct
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     }
     struct tb_code *code = install(t, start, size_bytes);
+    code->is_draft = job->is_draft;
     if (job->dump.x64)
         dump(job->dump.x64, t, start, size_bytes);
     tb_publish(t->cache, code, start);

@@ -26,6 +26,8 @@
             "blocks are made in one pass until they have run a few times (tier 1)")                \
     FEATURE(long_drafts, "tier1 auto",                                                             \
             "drafts go on behind branches, and can be entered on their way (tier 1)")              \
+    FEATURE(function_drafts, "tier1 auto",                                                         \
+            "long drafts go on behind calls too, and have their forward branches inside (tier 1)") \
     FEATURE(superblocks, "tier1 auto",                                                             \
             "blocks that are not counted go on behind branches (tier 1)")                          \
     FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \

@@ -7,6 +7,8 @@
  * is as without drafts, save that the first executions have been counted. */
 #include "src/exec/internal.h"
 
+#include <string.h>
+
 void draft_init(struct exec *exec)
 {
     const struct exec_config *config = &exec->config;
@@ -30,7 +32,7 @@ uint32_t draft_executions(const struct tb *tb)
 }
 
 /* Has the TB no code yet, and is its block what the guest's code says? Then a draft will do. */
-static bool is_wanted(struct exec *exec, const struct tb *tb)
+bool draft_is_wanted(struct exec *exec, const struct tb *tb)
 {
     return exec->has_drafts && tb->tier == TB_TIER_NONE && !(tb->pc & 1) &&
            !libcalls_has(exec, tb->pc);
@@ -43,14 +45,31 @@ static bool is_done_at_once(void *exec, uint64_t pc)
     return libcalls_has(exec, pc);
 }
 
+uint32_t draft_rest_insns(struct exec *exec, uint64_t pc)
+{
+    size_t available_bytes;
+    const uint8_t *code = translate_fetch(exec->config.space, pc, &available_bytes);
+    uint32_t rest = 0, most = exec->config.max_block_insns;
+    size_t at = 0;
+    for (uint32_t i = 1; code && i <= most && available_bytes - at >= 4; i++) {
+        uint32_t bits;
+        memcpy(&bits, code + at, sizeof bits);
+        struct ir_step step = exec->config.isa->step(bits);
+        if (step.op >= STEP_FIRST_END)
+            break;
+        if (step.op == STEP_none)
+            rest = i;
+        at += step.size_bytes;
+    }
+    return rest ? rest : most;
+}
+
 bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_status,
                 struct error *err)
 {
     struct exec *exec = thread->exec;
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     uint64_t ticks = translate_begin_stage(exec);
-    if (!is_wanted(exec, tb))
-        return false;
     struct tier_draft job = {
         .tb = tb,
         .max_insns = exec->config.max_block_insns,
@@ -71,8 +90,6 @@ bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_stat
         return true;
     tb->guest_size_bytes = (uint16_t)job.guest_size_bytes;
     tb->guest_length = (uint16_t)job.guest_length;
-    if (job.is_jump)
-        translate_mark_callee(exec, tb, job.jump_pc, job.is_call);
     translate_account(exec, tb, TB_TIER_1, start_ns);
     exec->drafts_made++;
     return true;

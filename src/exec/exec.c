@@ -37,6 +37,7 @@ static struct tier_options tier_options_of(const struct exec *exec)
         .is_folding = exec_has(exec, FEATURE_folding),
         .is_hinting = exec_has(exec, FEATURE_destination_hints),
         .has_long_drafts = exec_has(exec, FEATURE_long_drafts),
+        .has_function_drafts = exec_has(exec, FEATURE_long_drafts) && exec_has(exec, FEATURE_function_drafts),
         .is_caching_inline = exec_has(exec, FEATURE_inline_cache),
         .is_caching_jumps = exec_has(exec, FEATURE_jump_cache),
         .is_fusing = exec_has(exec, FEATURE_superinstructions),

@@ -269,9 +269,13 @@ void draft_init(struct exec *exec);
 bool draft_is(const struct tb *tb);
 /* How often it has run. */
 uint32_t draft_executions(const struct tb *tb);
-/* Makes a draft for the TB, which has no code; false: its code is to be made otherwise. Lock held. */
+/* Is the TB's first code to be a draft? Lock held. */
+bool draft_is_wanted(struct exec *exec, const struct tb *tb);
+/* Makes it in one walk; false: its block is not made of steps. Lock held. */
 bool draft_make(struct exec_thread *thread, struct tb *tb, enum status *ret_status,
                 struct error *err);
+/* Instructions of the block at pc up to the last that is no step: what is made from IR of a draft. Lock held. */
+uint32_t draft_rest_insns(struct exec *exec, uint64_t pc);
 /* The heat of tb has run out. True: that was a draft's, and it has been replaced. No lock held. */
 bool draft_takes(struct exec_thread *thread, struct tb *tb);
 

@@ -141,6 +141,12 @@ static bool is_relied_on_by(struct exec *exec, struct arena *arena, const struct
            is_relied_on(exec, arena, block->guest_pc + block->guest_size_bytes, changed);
 }
 
+/* Of the basic block of the code that the link ends. */
+static uint64_t block_pc(const struct tb_link *link, const struct tb_code *code)
+{
+    return (code->tb->pc + link->block_offset) & ~UINT64_C(1);
+}
+
 /* The same for all direct calls of tb that have been translated: those in code that is linked to
  * it. */
 static bool is_relied_on_by_callers(struct exec *exec, struct arena *arena, const struct tb *tb,
@@ -149,7 +155,7 @@ static bool is_relied_on_by_callers(struct exec *exec, struct arena *arena, cons
     for (const struct tb_link *link = tb->incoming; link; link = link->next_incoming) {
         const uint8_t *site = exec->cache->memory->x_base + link->site;
         const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
-        uint64_t pc = code && code->tier == TB_TIER_1 ? tb_last_pc(code) & ~UINT64_C(1) : 0;
+        uint64_t pc = code && code->tier == TB_TIER_1 ? block_pc(link, code) : 0;
         if (pc && is_relied_on_by(exec, arena, block_at(exec, arena, pc), tb->pc, changed))
             return true;
     }
@@ -170,7 +176,7 @@ static void drop_callers(struct exec *exec, struct arena *arena, const struct tb
         const struct tb_code *code = link->is_dead ? NULL : tb_code_at(exec->cache, site);
         if (!code || code->is_dropped || code->tb->tier != TB_TIER_1 || code->tb->pc & 1)
             continue;
-        if (ir_called_pc(block_at(exec, arena, tb_last_pc(code))) == tb->pc)
+        if (ir_called_pc(block_at(exec, arena, block_pc(link, code))) == tb->pc)
             drop_tb(exec, code->tb);
     }
 }

@@ -8,8 +8,9 @@
  * guest instructions; registers, fcsr, the end and all written pages must agree.
  *
  * Instructions are counted by the generated code itself, block by block, so the boundaries match
- * exactly; regions leave after a number of polls, so steps stay short. System calls, faults and
- * signals happen between steps, once. What the guest reads from counters is recorded and replayed.
+ * exactly: where the candidate's code ends amid a block (drafts) the reference runs a part of it.
+ * Regions leave after a number of polls, so steps stay short. System calls, faults and signals happen
+ * between steps, once. What the guest reads from counters is recorded and replayed.
  * A region that leaves at a poll may leave anything in registers that are dead there. Each side
  * keeps its own value then, and the difference is borne until one of them writes the register: if
  * the candidate reads it after all, what it computes from it differs.
@@ -301,6 +302,32 @@ static bool is_replayed(const struct lockstep *lockstep, enum replay replay)
     return true;
 }
 
+static void drop_in_reference(struct exec_thread *reference, struct tb *tb)
+{
+    tb_lock(reference->exec->cache);
+    tb_drop(reference->exec->cache, tb);
+    tb_unlock(reference->exec->cache);
+}
+
+/* The reference's next block; *ret_is_part: made for this once, since the candidate left amid it. NULL: see
+ * *ret_status. */
+static struct tb *next_in_reference(struct lockstep *lockstep, uint64_t insns_done, bool *ret_is_part,
+                                    enum status *ret_status, struct error *err)
+{
+    struct exec_thread *reference = lockstep->reference;
+    struct tb *tb = translate_at(reference, reference->vcpu.pc, NULL, ret_status, err);
+    uint64_t left = lockstep->made.insns - insns_done;
+    *ret_is_part = tb && 0 < left && left < tb->guest_length;
+    if (!*ret_is_part)
+        return tb;
+    uint32_t *limit = &reference->exec->config.max_block_insns, most = *limit;
+    drop_in_reference(reference, tb);
+    *limit = (uint32_t)left;
+    tb = translate_at(reference, reference->vcpu.pc, NULL, ret_status, err);
+    *limit = most;
+    return tb;
+}
+
 static enum status run_reference(struct lockstep *lockstep, enum replay replay, struct error *err)
 {
     struct exec_thread *reference = lockstep->reference;
@@ -312,7 +339,11 @@ static enum status run_reference(struct lockstep *lockstep, enum replay replay, 
     lockstep->trace_count = 0;
     enum status status;
     do {
-        struct tb *tb = translate_at(reference, vcpu->pc, NULL, &status, err);
+        bool is_part = false;
+        struct tb *tb =
+            replay == REPLAY_EXACTLY
+                ? next_in_reference(lockstep, insns_of(vcpu) - before, &is_part, &status, err)
+                : translate_at(reference, vcpu->pc, NULL, &status, err);
         if (!tb)
             break;
         if (lockstep->trace_count < LOCKSTEP_MAX_TRACE)
@@ -321,6 +352,8 @@ static enum status run_reference(struct lockstep *lockstep, enum replay replay, 
         atomic_store_explicit(&vcpu->pending, 0, memory_order_relaxed);
         run_side(reference, tb);
         read_outcome(reference, before, &lockstep->replayed);
+        if (is_part)
+            drop_in_reference(reference, tb);
     } while (!is_replayed(lockstep, replay));
     lockstep->is_replaying = false;
     /* Something may be mapped there the next time. */

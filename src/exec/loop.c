@@ -187,8 +187,8 @@ void loop_leave_tier0(struct exec_thread *thread)
     thread->vcpu.exit_reason = VCPU_EXIT_FAULT;
 }
 
-/* Does the indirect jump look like a call: does its block end where it returns to, or is it far from
- * where it goes (a stub for a function elsewhere)? */
+/* Does the indirect jump look like a call: does it return to its own code, or is it far from where it goes (a
+ * stub for a function elsewhere)? */
 static bool is_call(const struct exec_thread *thread, const struct turn *turn)
 {
     enum { FAR_BYTES = 65536 };
@@ -197,7 +197,7 @@ static bool is_call(const struct exec_thread *thread, const struct turn *turn)
         return false;
     uint64_t to_pc = thread->vcpu.pc;
     uint64_t return_pc = thread->vcpu.reg[thread->exec->config.isa->return_reg];
-    return to_pc != return_pc && (from->pc + from->guest_size_bytes == return_pc ||
+    return to_pc != return_pc && (return_pc - from->pc - 1 < from->guest_size_bytes ||
                                   to_pc - from->pc + FAR_BYTES > 2 * FAR_BYTES);
 }
 

@@ -18,9 +18,12 @@ struct place {
 
 struct walk {
     uint64_t start, size_bytes; /* of the range */
+    uint64_t *met;              /* a bit for each two bytes of it: a block that begins there was met before */
     struct place *places;
     size_t count, capacity;
 };
+
+enum { PC_UNIT = 2, WORD_BITS = 64 };
 
 static void grow(struct walk *walk)
 {
@@ -29,20 +32,26 @@ static void grow(struct walk *walk)
     CHECK(walk->places, "out of memory");
 }
 
-static void push(struct walk *walk, uint64_t pc, struct tb *tb, bool is_wanted)
+/* Once: where code memory is small, what was translated before may be gone again. */
+static void push(struct walk *walk, uint64_t pc, struct tb *tb)
 {
     if (walk->count == walk->capacity)
         grow(walk);
+    uint64_t number = (pc - walk->start) / PC_UNIT;
+    if (pc - walk->start >= walk->size_bytes)
+        return;
+    uint64_t *word = &walk->met[number / WORD_BITS], bit = UINT64_C(1) << number % WORD_BITS;
     walk->places[walk->count] = (struct place){pc, tb};
-    walk->count += is_wanted & (pc - walk->start < walk->size_bytes);
+    walk->count += !(*word & bit);
+    *word |= bit;
 }
 
-/* Successors that have no code yet. Tier 0 has no links; it takes the ascending order. */
+/* Tier 0 has no links; it takes the ascending order. */
 static void push_successors(struct walk *walk, const struct tb *tb)
 {
     const struct tb_code *code = tb_code_of(tb, tb->tier);
     for (const struct tb_link *link = code->outgoing; link; link = link->next_outgoing)
-        push(walk, link->to->pc, link->to, link->to->tier == TB_TIER_NONE);
+        push(walk, link->to->pc, link->to);
 }
 
 static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint64_t pc,
@@ -91,11 +100,14 @@ enum status exec_translate_range(struct exec *exec, struct vcpu *vcpu, uint64_t 
                                  struct exec_translation *ret_translation, struct error *err)
 {
     struct walk walk = {.start = start, .size_bytes = end - start};
+    walk.met = calloc(walk.size_bytes / (PC_UNIT * WORD_BITS) + 1, sizeof *walk.met);
+    CHECK(walk.met, "out of memory");
     uint64_t start_ticks = exec_ticks(), start_ns = cpu_time_ns();
     enum status status = STATUS_OK;
     for (uint64_t pc = start; pc < end && status == STATUS_OK;)
         status = walk_from(vcpu->owner, &walk, pc, &pc, err);
     free(walk.places);
+    free(walk.met);
     if (status != STATUS_OK)
         return status;
     struct exec_translation translation = {.time_ns = cpu_time_ns() - start_ns};

@@ -241,14 +241,14 @@ struct ir_block *translate_optimise(struct exec *exec, struct arena *arena, stru
 }
 
 /* The same for tier 1, whose walk over the block can leave out what is dead as well: pass `dead` is
- * left to it, unless somebody wants to see the block. */
+ * left to it, unless somebody wants to see the block. A draft is not worth the others. */
 static struct ir_block *optimise_for_tier1(struct exec *exec, struct arena *arena,
-                                           struct ir_block *block)
+                                           struct ir_block *block, bool is_draft)
 {
     uint32_t passes = exec->config.opt_passes, dead = 1u << OPT_dead;
     if (!(passes & dead) || exec->config.dump)
         return translate_optimise(exec, arena, block);
-    if (passes & ~dead && !block->is_improved)
+    if (passes & ~dead && !block->is_improved && !is_draft)
         block = run_passes(exec, arena, block, passes & ~dead);
     block->may_have_dead = true;
     verify(block, "optimisation");
@@ -303,21 +303,34 @@ static void expect_successors(const struct exec *exec, const struct ir_block *bl
         expect(exec, last[-1].imm);
 }
 
+/* What of the TB's block is not made of steps; what follows is for another draft. */
+static struct ir_block *translate_for_draft(struct exec *exec, struct arena *arena, const struct tb *tb)
+{
+    struct ir_block *block =
+        translate_prefix(exec, arena, tb->pc, tb->mode, draft_rest_insns(exec, tb->pc));
+    CHECK(block, "a guest instruction does not fit an IR block");
+    libcalls_check_call(exec, arena, block);
+    verify(block, "translation");
+    return block;
+}
+
 /* Translates for a TB in tier 0 or 1, with the dumps that were asked for; *ret_inlined_pc is that of
  * the function that is done in the block, or 0. */
 static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena, struct tb *tb,
-                                          enum tb_tier level, uint64_t *ret_inlined_pc)
+                                          enum tb_tier level, bool is_draft, uint64_t *ret_inlined_pc)
 {
+    bool is_lasting = level == TB_TIER_1 && !is_draft;
     uint64_t pc = tb->pc;
     uint64_t ticks = translate_begin_stage(exec);
-    if (level == TB_TIER_1)
+    if (is_lasting)
         routines_meet(exec, arena, tb);
-    struct ir_block *block = translate_plain(exec, arena, pc, tb->mode);
-    if ((exec->has_routines || exec->has_libcalls) && level == TB_TIER_1)
+    struct ir_block *block = is_draft ? translate_for_draft(exec, arena, tb)
+                                      : translate_plain(exec, arena, pc, tb->mode);
+    if ((exec->has_routines || exec->has_libcalls) && is_lasting)
         routines_watch(exec, arena, tb, block);
-    else
+    else if (!is_draft)
         routines_apply(exec, arena, block);
-    if (level == TB_TIER_1 && may_be_super(exec, tb))
+    if (is_lasting && may_be_super(exec, tb))
         block = translate_super(exec, arena, block);
     expect_successors(exec, block);
     *ret_inlined_pc = level == TB_TIER_1 ? libcalls_inline(exec, arena, block) : 0;
@@ -328,7 +341,7 @@ static struct ir_block *translate_dumping(struct exec *exec, struct arena *arena
             dump_guest(exec, out, block);
         dump_ir(exec, block, EXEC_DUMP_IR, "ir");
     }
-    block = level == TB_TIER_1 ? optimise_for_tier1(exec, arena, block)
+    block = level == TB_TIER_1 ? optimise_for_tier1(exec, arena, block, is_draft)
                                : translate_optimise(exec, arena, block);
     translate_end_stage(exec, EXEC_STAGE_OPT, &ticks);
     if (exec->config.dump)
@@ -384,14 +397,9 @@ static enum tb_tier first_tier(const struct exec *exec)
 
 void translate_mark_callee(struct exec *exec, const struct tb *tb, uint64_t pc, bool is_call)
 {
-    enum { FAR_BYTES = 2048 };
-    if (!is_call && pc - tb->pc + FAR_BYTES <= 2 * FAR_BYTES)
-        return;
     struct tb *callee = tb_find(exec->cache, pc, tb->mode);
-    if (callee) {
-        callee->is_callee |= is_call;
-        callee->is_called_otherwise |= !is_call;
-    }
+    if (callee)
+        tb_note_use(callee, tb->pc, is_call);
 }
 
 /* The guest is about to use its floating-point flags for the first time: from now on they are kept,
@@ -426,15 +434,24 @@ static int32_t heat_left(const struct exec *exec, const struct tb *tb, enum tb_t
     return heat < INT32_MAX && draft_is(tb) ? heat - (int32_t)draft_executions(tb) : heat;
 }
 
-/* Compiles tb's block for tier 0 or 1. Lock held. */
+/* Executions of code that is no draft until the loop is to look at its TB. */
+static int32_t lasting_heat(struct exec *exec, const struct tb *tb, enum tb_tier level)
+{
+    if (tb->is_watched)
+        return routines_watch_heat(tb);
+    int32_t heat = libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */ : heat_left(exec, tb, level);
+    return level == TB_TIER_1 ? sampler_first_heat(exec, heat) : heat;
+}
+
+/* Compiles tb's block for tier 0 or 1; is_draft: in tier 1, to run a few times. Lock held. */
 static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum tb_tier level,
-                                 struct error *err)
+                                 bool is_draft, struct error *err)
 {
     struct exec *exec = thread->exec;
     uint64_t start_ns = exec->config.is_counting ? exec_time_ns() : 0;
     arena_reset(&thread->arena);
     uint64_t inlined_pc;
-    struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level, &inlined_pc);
+    struct ir_block *block = translate_dumping(exec, &thread->arena, tb, level, is_draft, &inlined_pc);
     enum status status = notice_flags(exec, block, err);
     if (status != STATUS_OK)
         return status;
@@ -444,18 +461,15 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         .last_tb = mark_inside(exec, block),
         .block = block,
         .level = level,
-        .is_counted = tier_counts_heat(&exec->options, tb) || tb->is_watched,
+        .is_draft = is_draft,
+        .is_counted = is_draft || tier_counts_heat(&exec->options, tb) || tb->is_watched,
         .generation = exec->cache->generation,
     };
     if (exec->config.dump)
         job.dump = dump_for(exec, tb->pc, block->guest_size_bytes);
     tb->guest_size_bytes = (uint16_t)block->guest_size_bytes;
     tb->guest_length = (uint16_t)block->guest_length;
-    int32_t heat = tb->is_watched              ? routines_watch_heat(tb)
-                   : libcalls_has(exec, tb->pc) ? INT32_MAX /* nothing to gain */
-                                                : heat_left(exec, tb, level);
-    bool is_early = level == TB_TIER_1 && !tb->is_watched;
-    atomic_store_explicit(&tb->heat, is_early ? sampler_first_heat(exec, heat) : heat,
+    atomic_store_explicit(&tb->heat, is_draft ? DRAFT_RUNS : lasting_heat(exec, tb, level),
                           memory_order_relaxed);
     uint64_t ticks = translate_begin_stage(exec);
     status = exec->tier[level]->compile(exec->tier[level], &job, err);
@@ -465,6 +479,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     const struct ir_insn *last = ir_last(block);
     if (last->op == IR_exit_direct)
         translate_mark_callee(exec, tb, last->imm, last->c == IR_BRANCH_CALL);
+    exec->drafts_made += is_draft;
     if (inlined_pc)
         tb_cover(exec->cache, tb_code_of(tb, level), inlined_pc, 1);
     translate_account(exec, tb, level, start_ns);
@@ -473,7 +488,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
 
 enum status translate_to_tier1(struct exec_thread *thread, struct tb *tb, struct error *err)
 {
-    enum status status = compile_block(thread, tb, TB_TIER_1, err);
+    enum status status = compile_block(thread, tb, TB_TIER_1, false, err);
     if (status != STATUS_OK) /* a draft must come back, since it does not poll */
         atomic_store_explicit(&tb->heat, draft_is(tb) ? DRAFT_RUNS : INT32_MAX, memory_order_relaxed);
     loop_renew_jump_cache(&thread->vcpu, tb);
@@ -486,10 +501,11 @@ static enum status make_runnable(struct exec_thread *thread, struct tb *tb, stru
     struct exec *exec = thread->exec;
     enum tb_tier level = first_tier(exec);
     enum status draft_status;
-    if (level == TB_TIER_1 && draft_make(thread, tb, &draft_status, err))
+    bool is_draft = level == TB_TIER_1 && draft_is_wanted(exec, tb);
+    if (is_draft && draft_make(thread, tb, &draft_status, err))
         return draft_status;
     if (level != TB_TIER_2)
-        return compile_block(thread, tb, level, err);
+        return compile_block(thread, tb, level, is_draft, err);
     arena_reset(&thread->arena);
     struct ir_block *block = translate_ir(exec, &thread->arena, tb->pc, tb->mode);
     block = translate_optimise(exec, &thread->arena, block);

@@ -27,6 +27,7 @@ enum {
     PRESENT_MOST = 256 * 1024,
     PRESENT_SHARE = 8, /* of what is present already */
     HUGE_FROM = 512 * 1024, /* so much is present when huge pages begin to pay */
+    SKIPS_FROM = 16 * PAGES_HUGE_BYTES, /* of the code part, when the rest of one may be left out */
 };
 
 static size_t shared_bytes(const struct code_memory *memory)
@@ -209,6 +210,31 @@ static size_t end_of_stubs(const struct code_memory *memory)
     return used > memory->stub_present ? used : memory->stub_present;
 }
 
+/* Bytes to leave out from `position` up to the next huge page, when those begin to pay: what lies before it is
+ * never touched then, whereas the pages of one that is partly in use would have to be taken out of both views. */
+static size_t bytes_to_huge(const struct code_memory *memory, size_t taken, size_t position)
+{
+    size_t bytes = -position & (PAGES_HUGE_BYTES - 1);
+    bool is_paying = taken >= HUGE_FROM && memory->code_limit >= SKIPS_FROM;
+    return is_paying && bytes + PAGES_HUGE_BYTES <= memory->code_limit - end_of_code(memory) - end_of_stubs(memory)
+               ? bytes
+               : 0;
+}
+
+static __attribute__((noinline)) void skip_code(struct code_memory *memory)
+{
+    size_t from = end_of_code(memory), bytes = bytes_to_huge(memory, from, from);
+    if (bytes)
+        memory->code_used = memory->code_present = from + bytes;
+}
+
+static void skip_stubs(struct code_memory *memory)
+{
+    size_t from = end_of_stubs(memory), bytes = bytes_to_huge(memory, from, from - memory->code_limit);
+    if (bytes)
+        memory->stub_used = memory->stub_present = from + bytes;
+}
+
 static __attribute__((noinline)) void expect_code(struct code_memory *memory)
 {
     size_t from = end_of_code(memory), limit = memory->code_limit - end_of_stubs(memory);
@@ -256,14 +282,18 @@ void code_trim(struct code_memory *memory, const uint8_t *end)
     CHECK(used <= memory->code_used, "code_trim beyond the allocation");
     memory->code_used = used;
     note_peak(memory);
+    if (used + HOST_PAGE > memory->code_present)
+        skip_code(memory);
 }
 
 static uint8_t *alloc_from_end(struct code_memory *memory, size_t size_bytes)
 {
     if (memory->code_used + memory->stub_used + size_bytes > memory->code_limit)
         return NULL;
-    if (memory->stub_used + size_bytes > memory->stub_present)
+    if (memory->stub_used + size_bytes > memory->stub_present) {
+        skip_stubs(memory);
         expect_stubs(memory);
+    }
     memory->stub_used += size_bytes;
     note_peak(memory);
     return memory->x_base + memory->code_limit - memory->stub_used;

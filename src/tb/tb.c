@@ -120,36 +120,38 @@ static void grow_slots(struct tb_cache *cache)
     pages_free(old, sizeof *old * old_count);
 }
 
-/* lea rax,[rip+tb]; jmp [r12+thunk_leave_tb] */
-static bool emit_stub(struct tb_cache *cache, struct tb *tb)
+/* lea rax,[rip+tb]; jmp [r12+thunk_leave_tb]. NULL: there is no room. */
+static const uint8_t *emit_stub(struct tb_cache *cache, const struct tb *tb)
 {
     uint8_t *stub = code_alloc_stub(cache->memory);
     if (!stub)
-        return false;
+        return NULL;
     uint8_t *out = code_w(cache->memory, stub);
-    int32_t distance = (int32_t)((uint8_t *)tb - (stub + 7));
+    int32_t distance = (int32_t)((const uint8_t *)tb - (stub + 7));
     int32_t thunk = (int32_t)offsetof(struct vcpu, thunk_leave_tb) - VCPU_BIAS;
     memcpy(out, "\x48\x8d\x05", 3);
     memcpy(out + 3, &distance, 4);
     memcpy(out + 7, "\x41\xff\xa4\x24", 4);
     memcpy(out + 11, &thunk, 4);
     out[15] = 0xcc;
-    tb->stub_distance = (uint32_t)((uint8_t *)tb - stub);
-    return true;
+    return stub;
 }
 
+/* The record is written whole, and not read: it lies in memory that nobody has touched. */
 static struct tb *record_new(struct tb_cache *cache, uint64_t pc, uint32_t mode)
 {
     struct tb *tb = record_alloc(cache->memory, sizeof *tb);
-    if (!tb || !emit_stub(cache, tb))
+    const uint8_t *stub = tb ? emit_stub(cache, tb) : NULL;
+    if (!stub)
         return NULL;
-    atomic_store_explicit(&tb->entry, tb_stub(tb), memory_order_relaxed);
-    tb->pc = pc;
-    tb->mode = (uint8_t)mode;
-    atomic_store_explicit(&tb->tier, TB_TIER_NONE, memory_order_relaxed);
-    tb->requested_tier = TB_TIER_NONE;
-    tb->failed_tier = TB_TIER_COUNT;
-    atomic_store_explicit(&tb->inline_cache, cache->no_tb ? cache->no_tb : tb, memory_order_relaxed);
+    *tb = (struct tb){.entry = stub,
+                      .pc = pc,
+                      .inline_cache = cache->no_tb ? cache->no_tb : tb,
+                      .mode = (uint8_t)mode,
+                      .tier = TB_TIER_NONE,
+                      .requested_tier = TB_TIER_NONE,
+                      .failed_tier = TB_TIER_COUNT,
+                      .stub_distance = (uint32_t)((uint8_t *)tb - stub)};
     cache->stats.stubs++;
     return tb;
 }
@@ -251,7 +253,7 @@ static void write_link(struct tb_cache *cache, const struct tb_link *link)
     cache->stats.links += entry != stub;
 }
 
-void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
+struct tb_link *tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
              enum tb_link_kind kind)
 {
     struct tb_link *link = arena_alloc(&cache->arena, sizeof *link);
@@ -263,6 +265,7 @@ void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_
     to->incoming = link;
     from->outgoing = link;
     write_link(cache, link);
+    return link;
 }
 
 /* Rewrites all incoming links after entry changed; forgets dead ones. */

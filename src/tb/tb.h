@@ -46,6 +46,7 @@ struct tb_link {
     uint32_t site;     /* X address, as a distance from the code memory's start */
     uint8_t kind;      /* enum tb_link_kind */
     bool is_dead;      /* `from` was dropped: never write through it again */
+    uint16_t block_offset; /* tier 1: bytes from the TB's pc to the basic block that ends here */
 };
 _Static_assert(sizeof(struct tb_link) == 32, "there is more than one link for each block");
 
@@ -222,6 +223,13 @@ static inline uint64_t tb_last_pc(const struct tb_code *code)
 {
     return code->tb->pc + 2 * (uint64_t)code->last_half_words;
 }
+/* Notes that code at from_pc goes to the TB otherwise than by a branch. */
+static inline void tb_note_use(struct tb *tb, uint64_t from_pc, bool is_call)
+{
+    enum { FAR_BYTES = 2048 };
+    tb->is_callee |= is_call;
+    tb->is_called_otherwise |= !is_call && tb->pc - from_pc + FAR_BYTES > 2 * FAR_BYTES;
+}
 /* X address of the TB's stub. */
 static inline const void *tb_stub(const struct tb *tb)
 {
@@ -257,7 +265,7 @@ void tb_observe(struct tb_cache *cache, struct tb *from, uint64_t pc);
 /* A zeroed tb_code of this tier for tb, in the cache's arena; not yet visible. */
 struct tb_code *tb_code_new(struct tb_cache *cache, struct tb *tb, enum tb_tier tier);
 /* Registers that the link site of `from` goes to `to` and writes the current entry into it. */
-void tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
+struct tb_link *tb_link(struct tb_cache *cache, struct tb_code *from, struct tb *to, uint8_t *site,
              enum tb_link_kind kind);
 /* Makes `code` the current code of its TB: records it, stores `entry` (code->start for tiers 1-3;
  * for tier 0 the TB's stub, so that others come back to the loop), patches every incoming link and

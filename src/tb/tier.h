@@ -21,6 +21,7 @@ struct tier_options {
     bool is_folding;        /* tier 1: operations and constants become operands of their user */
     bool is_hinting;        /* tier 1: results are computed in the pinned register they go to */
     bool has_long_drafts;   /* tier 1: drafts go on behind branches that are not taken */
+    bool has_function_drafts; /* tier 1: and behind calls, and have forward branches inside */
     bool is_caching_inline; /* inline caches at indirect exits */
     bool is_caching_jumps;  /* jump cache in generated code */
     bool is_fusing;         /* tier 0: one handler for common pairs of operations */
@@ -64,6 +65,7 @@ struct tier_job {
     const struct ir_block *block;   /* tiers 0 and 1 */
     const struct ir_region *region; /* tiers 2 and 3 */
     enum tb_tier level;
+    bool is_draft;                  /* tier 1: the code is to be replaced when it has run a few times */
     bool is_counted;                /* tier 1: decrement tb->heat at entry, and leave by the TB's stub
                                        when it becomes negative */
     int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
@@ -93,9 +95,6 @@ struct tier_draft {
     void *context;
     /* Filled in: */
     uint32_t guest_size_bytes, guest_length;
-    bool is_jump; /* it ends by going to */
-    uint64_t jump_pc;
-    bool is_call;
 };
 
 struct tier {

@@ -77,16 +77,24 @@ static void finish_jump(struct packed *packed, enum operands operands, uint32_t 
     packed->head |= (uint64_t)detail << AT_DETAIL;
 }
 
+static inline uint64_t head_of(const struct form *form, unsigned size_bytes)
+{
+    return (uint64_t)form->op << AT_OP | (uint64_t)form->detail << AT_DETAIL |
+           (uint64_t)immediates[form->operands].is_relative << AT_RELATIVE | (uint64_t)size_bytes << AT_SIZE;
+}
+
+static inline uint64_t registers_of(uint32_t word)
+{
+    return (uint64_t)rv64_rd(word) << AT_RD | (uint64_t)rv64_rs1(word) << AT_RS1 |
+           (uint64_t)rv64_rs2(word) << AT_RS2;
+}
+
 static inline struct packed pack(unsigned row, uint32_t word, unsigned size_bytes)
 {
     const struct form *form = &forms[row];
-    const struct immediate *immediate = &immediates[form->operands];
     struct packed packed = {
-        .head = (uint64_t)form->op << AT_OP | (uint64_t)rv64_rd(word) << AT_RD |
-                (uint64_t)rv64_rs1(word) << AT_RS1 | (uint64_t)rv64_rs2(word) << AT_RS2 |
-                (uint64_t)form->detail << AT_DETAIL |
-                (uint64_t)immediate->is_relative << AT_RELATIVE | (uint64_t)size_bytes << AT_SIZE,
-        .imm = immediate_of(immediate, word),
+        .head = head_of(form, size_bytes) | registers_of(word),
+        .imm = immediate_of(&immediates[form->operands], word),
     };
     if (form->operands >= JALR)
         finish_jump(&packed, (enum operands)form->operands, word);
@@ -116,50 +124,80 @@ static uint64_t as_move(uint64_t head)
     return STEP_move | rd | rs2 << AT_RS1 | head >> AT_SIZE << AT_SIZE;
 }
 
-__attribute__((noinline)) static void remember(struct packed *memo, uint32_t half)
+__attribute__((noinline)) static struct ir_step step_of_new_half(struct packed *memo, uint32_t half)
 {
     struct rv64_insn insn = rv64_decode(half);
     *memo = pack(insn.row, insn.word, 2);
     if (insn.row == RV64_add && rv64_rs1(insn.word) == 0)
         memo->head = as_move(memo->head);
     memo->half = half;
+    return unpack(memo->head, memo->imm);
+}
+
+static inline struct packed *memo_of(uint32_t half)
+{
+    return &memos[half * UINT32_C(0x9e3779b1) >> (32 - MEMOS_LOG2)];
 }
 
 static inline struct ir_step step_of_half(uint32_t half)
 {
-    struct packed *memo = &memos[half * UINT32_C(0x9e3779b1) >> (32 - MEMOS_LOG2)];
+    struct packed *memo = memo_of(half);
     if (__builtin_expect(memo->half != half, 0))
-        remember(memo, half);
+        return step_of_new_half(memo, half);
     return unpack(memo->head, memo->imm);
 }
 
 /* ---- 32-bit instructions ---- */
 
-/* The row that a word with these bits had the last time: opcode, funct3, and the two bits of funct7 that
- * tell most rows apart. It is only a guess. */
+/* What a word with these bits was the last time: opcode, funct3, and the two bits of funct7 that tell most rows
+ * apart. It is only a guess: a word of another row is decoded. */
 enum { GUESSES_LOG2 = 10 };
-static uint8_t guesses[1 << GUESSES_LOG2];
-_Static_assert(RV64_ILLEGAL <= UINT8_MAX, "a row fits a byte");
+struct guess {
+    uint32_t mask, match; /* of the row */
+    struct immediate immediate;
+    uint8_t operands; /* enum operands */
+    uint64_t head;    /* but for the registers; 0: there was none */
+};
+static struct guess guesses[1 << GUESSES_LOG2];
+_Static_assert(sizeof(struct guess) == 32, "one line of the cache, or a half");
 
-static inline unsigned row_of(uint32_t word)
+__attribute__((noinline)) static void guess_again(struct guess *guess, uint32_t word)
 {
-    uint8_t *guess = &guesses[(word >> 2 & 31) | (word >> 12 & 7) << 5 | (word >> 30 & 1) << 8 |
-                              (word >> 25 & 1) << 9];
-    unsigned row = *guess;
+    unsigned row = rv64_decode(word).row;
     const struct rv64_row_info *info = &rv64_row_info[row];
-    if (__builtin_expect((word & info->mask) != info->match, 0)) {
-        row = rv64_decode(word).row;
-        *guess = (uint8_t)row;
-    }
-    return row;
+    const struct form *form = &forms[row];
+    *guess = (struct guess){.mask = info->mask,
+                            .match = info->match,
+                            .immediate = immediates[form->operands],
+                            .operands = form->operands,
+                            .head = head_of(form, 4)};
 }
 
+__attribute__((noinline)) static struct ir_step step_of_word(uint32_t word)
+{
+    struct guess *guess = &guesses[(word >> 2 & 31) | (word >> 12 & 7) << 5 | (word >> 30 & 1) << 8 |
+                                   (word >> 25 & 1) << 9];
+    if (__builtin_expect((word & guess->mask) != guess->match || !guess->head, 0))
+        guess_again(guess, word);
+    struct packed packed = {.head = guess->head | registers_of(word),
+                            .imm = immediate_of(&guess->immediate, word)};
+    if (guess->operands >= JALR)
+        finish_jump(&packed, (enum operands)guess->operands, word);
+    return unpack(packed.head, packed.imm);
+}
+
+__attribute__((noinline)) static void begin_memos(void)
+{
+    memos = pages_alloc(sizeof *memos << MEMOS_LOG2);
+}
+
+/* The rest is out of line, so that what most instructions take needs no frame. */
 struct ir_step rv64_step(uint32_t bits)
 {
     if (__builtin_expect(!memos, 0))
-        memos = pages_alloc(sizeof *memos << MEMOS_LOG2);
-    if (!rv64_is_word((uint16_t)bits))
-        return step_of_half(bits & 0xffff);
-    struct packed packed = pack(row_of(bits), bits, 4);
-    return unpack(packed.head, packed.imm);
+        begin_memos();
+    if (rv64_is_word((uint16_t)bits))
+        return step_of_word(bits);
+    __builtin_prefetch(memo_of(bits >> 16)); /* the next, perhaps */
+    return step_of_half(bits & 0xffff);
 }

@@ -5,10 +5,13 @@
 long by_branch(long is_other, long a);
 long to_address(long is_other);
 long by_loop(long n);
-extern const char middle[];
+long by_pair(void);
+long behind_calls(long n, long (*callee)(long));
+long add_one(long a);
+extern const char middle[], second_of_pair[];
 
 __asm__(".text\n"
-        ".globl by_branch, to_address, by_loop, middle\n"
+        ".globl by_branch, to_address, by_loop, middle, by_pair, second_of_pair, behind_calls, add_one\n"
         ".option push\n .option norelax\n"
         "by_branch:\n"
         "    li a5, 7\n"
@@ -37,6 +40,38 @@ __asm__(".text\n"
         "    j middle\n"
         "3:  mv a0, a5\n"
         "    ret\n"
+        "by_pair:\n"
+        "    lui a0, 1\n"
+        "second_of_pair:\n"
+        "    addi a0, a0, 5\n"
+        "    slli a0, a0, 1\n"
+        "    ret\n"
+        "add_one:\n"
+        "    addi a0, a0, 1\n"
+        "    ret\n"
+        "behind_calls:\n" /* forward over calls and jumps, a return amid */
+        "    addi sp, sp, -16\n"
+        "    sd ra, 8(sp)\n"
+        "    sd s0, 0(sp)\n"
+        "    mv s0, a1\n"
+        "    li a5, 9\n"
+        "    bltz a0, 5f\n"
+        "    beqz a0, 4f\n"
+        "    jal add_one\n"
+        "    li a5, 2\n"
+        "    jalr s0\n"
+        "    j 6f\n"
+        "4:  jalr s0\n"
+        "    ld ra, 8(sp)\n"
+        "    ld s0, 0(sp)\n"
+        "    addi sp, sp, 16\n"
+        "    ret\n"
+        "5:  add a0, a0, a5\n"
+        "6:  slli a0, a0, 2\n"
+        "    ld ra, 8(sp)\n"
+        "    ld s0, 0(sp)\n"
+        "    addi sp, sp, 16\n"
+        "    ret\n"
         ".option pop\n"
         ".section .rodata\n .balign 8\n"
         "numbers: .dword 1234, 5678\n"
@@ -56,6 +91,15 @@ int main(void)
         __asm__ volatile("jalr ra, %3" : "+r"(n), "+r"(a4), "+r"(a5) : "r"(middle) : "ra", "memory");
         if (round % 100 == 0)
             printf("middle %ld\n", n);
+    }
+    for (int round = 0; round < 300; round++) {
+        register long a0 __asm__("a0") = 20;
+        long whole = by_pair(), calls = behind_calls(5, add_one), other = behind_calls(0, add_one),
+             low = behind_calls(-4, add_one);
+        a0 = 20 + round;
+        __asm__ volatile("jalr ra, %1" : "+r"(a0) : "r"(second_of_pair) : "ra", "memory");
+        if (round % 100 == 0)
+            printf("pair %ld %ld, calls %ld %ld %ld\n", whole, a0, calls, other, low);
     }
     return 0;
 }
