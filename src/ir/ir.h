@@ -234,6 +234,17 @@ extern const uint16_t ir_sight[IR_OP_COUNT];
 /* Whether a rule could change an operation on the constant that is operand a or b. */
 bool ir_may_fold(const struct ir_block *block, enum ir_op op, ir_ref a, ir_ref b);
 
+/* Whether the two may be the halves of a rotation: shifts to either side, maybe extended. */
+static inline bool ir_may_rotate(const struct ir_block *block, ir_ref a, ir_ref b)
+{
+    const struct ir_insn *x = &block->insns[a], *y = &block->insns[b];
+    if ((x->op == IR_sext || x->op == IR_zext) && x->op == y->op) {
+        x = &block->insns[x->a];
+        y = &block->insns[y->a];
+    }
+    return (x->op == IR_shl && y->op == IR_shr) || (x->op == IR_shr && y->op == IR_shl);
+}
+
 /* Whether the block has this operation. */
 bool ir_is_repeated(const struct ir_block *block, enum ir_op op, enum ir_type type, ir_ref a,
                     ir_ref b);
@@ -285,6 +296,8 @@ static inline ir_ref ir_binary(struct ir_builder *builder, enum ir_op op, enum i
         builder->is_improvable |= ir_may_fold(builder->block, op, a, b);
     if (op == IR_or)
         builder->is_improvable |= (sight & (IR_SEEN_SHL | IR_SEEN_CONVERSION)) != 0;
+    if (op == IR_xor || op == IR_add)
+        builder->is_improvable |= ir_may_rotate(builder->block, a, b);
     builder->is_improvable |= a == b;
     return ir_emit3(builder, op, type, a, b, IR_NONE, 0);
 }

@@ -214,6 +214,40 @@ static ir_ref simplify_shift(struct opt *opt, struct ir_insn *insn, const struct
     return IR_NONE;
 }
 
+/* The same value shifted left and right by counts that are together its width, put together: how rotations are
+ * written where there is no instruction for them. `right` may be the left shift. */
+static ir_ref rotation_of(struct opt *opt, const struct ir_insn *left, const struct ir_insn *right)
+{
+    if (left->op == IR_shr) {
+        const struct ir_insn *other = left;
+        left = right;
+        right = other;
+    }
+    bool is_pair = left->op == IR_shl && right->op == IR_shr && left->a == right->a &&
+                   left->type == right->type && opt_is_const(opt, left->b) &&
+                   opt_is_const(opt, right->b) && opt_is_at_hand(opt, left->a);
+    if (!is_pair)
+        return IR_NONE;
+    uint64_t left_count = opt_insn(opt, left->b)->imm, right_count = opt_insn(opt, right->b)->imm;
+    unsigned width = ir_type_width[left->type];
+    if (left_count >= width || right_count >= width || left_count + right_count != width)
+        return IR_NONE;
+    return push_const(opt, IR_rotl, left->type, left->a, left_count);
+}
+
+/* or, xor, add of the two. Extended they are a rotation if nothing is carried. */
+static ir_ref simplify_rotation(struct opt *opt, const struct ir_insn *insn)
+{
+    const struct ir_insn *a = opt_insn(opt, insn->a), *b = opt_insn(opt, insn->b);
+    enum ir_op extension = (enum ir_op)a->op;
+    if ((extension != IR_sext && extension != IR_zext) || extension != (enum ir_op)b->op)
+        return rotation_of(opt, a, b);
+    if (insn->op == IR_add)
+        return IR_NONE;
+    ir_ref narrow = rotation_of(opt, opt_insn(opt, a->a), opt_insn(opt, b->a));
+    return narrow == IR_NONE ? IR_NONE : push1(opt, extension, insn->type, narrow);
+}
+
 /* ---- comparison ---- */
 
 /* A comparison of a truth value with zero: the value itself or the opposite comparison. */
@@ -311,6 +345,8 @@ static ir_ref simplify_binary(struct opt *opt, struct ir_insn *insn)
         return push2(opt, IR_ne, IR_I64, insn->b, insn->a);
     if (insn->a == insn->b)
         return simplify_same(opt, insn);
+    if (insn->op == IR_or || insn->op == IR_xor || insn->op == IR_add)
+        return simplify_rotation(opt, insn);
     return IR_NONE;
 }
 
