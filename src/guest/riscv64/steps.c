@@ -115,7 +115,7 @@ static inline struct ir_step unpack(uint64_t head, uint32_t imm)
  * half-word; an empty place stands for half-word 0, which is illegal and no step. Whoever asks for steps
  * holds a lock (guest.h). */
 enum { MEMOS_LOG2 = 13 };
-static struct packed *memos; /* from pages_alloc, once and for all: NULL until the first is asked for */
+static struct packed *memos; /* NULL until the first step is asked for: see begin_memos */
 
 /* What is a move in other words. */
 static uint64_t as_move(uint64_t head)
@@ -158,7 +158,7 @@ struct guess {
     uint8_t operands; /* enum operands */
     uint64_t head;    /* but for the registers; 0: there was none */
 };
-static struct guess guesses[1 << GUESSES_LOG2];
+static struct guess *guesses; /* likewise */
 _Static_assert(sizeof(struct guess) == 32, "one line of the cache, or a half");
 
 __attribute__((noinline)) static void guess_again(struct guess *guess, uint32_t word)
@@ -188,7 +188,9 @@ __attribute__((noinline)) static struct ir_step step_of_word(uint32_t word)
 
 __attribute__((noinline)) static void begin_memos(void)
 {
-    memos = pages_alloc(sizeof *memos << MEMOS_LOG2);
+    size_t memos_bytes = sizeof *memos << MEMOS_LOG2;
+    memos = pages_alloc(memos_bytes + (sizeof *guesses << GUESSES_LOG2)); /* once and for all */
+    guesses = (void *)((uint8_t *)memos + memos_bytes);
 }
 
 /* The rest is out of line, so that what most instructions take needs no frame. */
