@@ -255,6 +255,8 @@ static enum status create_parts(tiercel_machine *machine, const char *path, int 
         status = find_features(&machine->config, &features, err);
     if (status == STATUS_OK)
         status = space_create(features >> FEATURE_identity & 1, &machine->space, err);
+    if (status == STATUS_OK && features >> FEATURE_huge_pages & 1)
+        space_use_huge_pages(machine->space);
     if (status == STATUS_OK)
         status = create_exec(machine, features, err);
     if (status != STATUS_OK)

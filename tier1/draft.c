@@ -1,8 +1,8 @@
 /* Drafts: code for a block whose instructions are steps, made in one walk and without IR.
  *
- * The walk goes on behind branches that are not taken, as far as there is no code for what follows, and a
- * step's code stands for itself. So an instruction in the middle of a draft can be entered: a block that
- * begins there leads into the code of the draft (draft_map.c). */
+ * The walk goes on into the blocks that follow (draft_walk.c), and a step's code stands for itself
+ * (draft_step.c). So an instruction in the middle of a draft can be entered: a block that begins there leads
+ * into the code of the draft (draft_map.c). */
 #include "tier1/draft.h"
 
 enum {

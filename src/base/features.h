@@ -14,6 +14,7 @@
             "one-entry inline cache at indirect calls and returns")                                \
     FEATURE(jump_cache, "tier0 tier1 auto", "per-hart cache of indirect jump destinations")        \
     FEATURE(identity, "tier1 auto", "guest memory lies at its own addresses, if they are free")    \
+    FEATURE(huge_pages, "tier0 tier1 auto", "large guest memory lies in huge pages of the host")   \
     FEATURE(pinning, "tier1 auto", "guest registers pinned in host registers (tier 1)")            \
     FEATURE(float_pinning, "tier1 auto", "f registers pinned in XMM registers (tier 1)")           \
     FEATURE(register_caching, "tier1 auto",                                                        \

@@ -4,7 +4,8 @@
  * otherwise made by. So a block of instructions that all are steps (src/ir/step.h) becomes a draft when
  * it is first met: several times as fast to make, hardly slower to run. It counts its executions, and
  * leaves after DRAFT_RUNS of them to be made as tier 1 makes code otherwise; from there on everything
- * is as without drafts, save that the first executions have been counted. */
+ * is as without drafts, save that the first executions have been counted. A block with other instructions
+ * is a draft made from IR, without passes, up to the last of them. */
 #include "src/exec/internal.h"
 
 #include <string.h>

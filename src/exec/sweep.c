@@ -69,7 +69,7 @@ static enum status walk_from(struct exec_thread *thread, struct walk *walk, uint
         struct place next = walk->places[--walk->count];
         struct tb *known = cache->stats.flushes == flushes ? next.tb : NULL;
         if (known && known->tier != TB_TIER_NONE)
-            continue; /* there were two ways to it */
+            continue; /* a walk began there */
         struct tb *tb = translate_at(thread, next.pc, known, &status, err);
         if (!tb)
             return status;

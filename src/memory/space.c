@@ -12,6 +12,7 @@
 
 #include "src/base/bits.h"
 #include "src/base/check.h"
+#include "src/base/pages.h"
 #include "src/memory/mapping.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@
 enum { FETCHED_PAGES = 64 };
 
 struct space {
+    bool has_huge_pages;       /* constant once the guest runs */
     uint8_t *base, *window;    /* constant */
     size_t window_bytes;       /* constant */
     _Atomic uint64_t *watched; /* constant pointer; bit per page, atomic */
@@ -114,6 +116,11 @@ void space_destroy(struct space **space_pointer_)
     pthread_mutex_destroy(&space->lock);
     free(space);
     *space_pointer_ = NULL;
+}
+
+void space_use_huge_pages(struct space *space)
+{
+    space->has_huge_pages = true;
 }
 
 uint8_t *space_base(const struct space *space)
@@ -307,6 +314,22 @@ static int host_flags(int flags)
     return (flags & kept) | MAP_FIXED;
 }
 
+/* Asks for huge pages where whole ones fit; where the host has none, or gives them to everybody, nothing
+ * changes. */
+static void expect_huge(const struct space *space, uint64_t start, uint64_t end)
+{
+    if (space->has_huge_pages && end - start >= PAGES_HUGE_BYTES)
+        madvise(space->base + start, end - start, MADV_HUGEPAGE);
+}
+
+/* Stacks and what the guest reserves without need are touched here and there: one page at a time is enough. */
+static bool may_be_huge(int prot, int flags)
+{
+    int sparse = MAP_STACK | MAP_GROWSDOWN | MAP_NORESERVE;
+    return flags & MAP_ANONYMOUS && (flags & MAP_TYPE) == MAP_PRIVATE && !(flags & sparse) &&
+           prot & SPACE_WRITE;
+}
+
 int64_t space_map(struct space *space, uint64_t addr, uint64_t size_bytes, int prot, int flags,
                   int fd, off_t offset, uint64_t *ret_addr)
 {
@@ -330,6 +353,8 @@ int64_t space_map(struct space *space, uint64_t addr, uint64_t size_bytes, int p
     result = mapped == MAP_FAILED ? -errno : 0;
     if (!result) {
         bool is_anonymous = flags & MAP_ANONYMOUS;
+        if (may_be_huge(prot, flags))
+            expect_huge(space, chosen, chosen + size_bytes);
         mapping_insert(&space->table,
                        &(struct mapping){.start = chosen,
                                          .end = chosen + size_bytes,
@@ -562,6 +587,7 @@ uint64_t space_brk(struct space *space, uint64_t addr)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0, &mapped))
             return space->brk_end;
         space_name(space, old_top, "[heap]");
+        expect_huge(space, space->brk_start, new_top); /* it grows by little */
     }
     space->brk_end = addr;
     return addr;

@@ -45,6 +45,22 @@ static unsigned mapping_count(void)
     return count;
 }
 
+/* Has the host been asked for huge pages at a guest address? Read off its own account of it ("hg"). */
+static bool is_huge_wanted(uint64_t addr)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    ck_assert_ptr_nonnull(maps);
+    unsigned long wanted = (unsigned long)(uintptr_t)(space_base(space) + addr), start, end;
+    bool is_there = false, is_found = false;
+    for (char line[512]; fgets(line, sizeof line, maps);) {
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            is_there = start <= wanted && wanted < end;
+        is_found |= is_there && !strncmp(line, "VmFlags:", 8) && strstr(line, " hg");
+    }
+    fclose(maps);
+    return is_found;
+}
+
 /* ---- can this thread touch a guest address? ---- */
 
 static sigjmp_buf fault_return;
@@ -406,6 +422,24 @@ static void expect_text(uint64_t addr, const char *expected)
     ck_assert_str_eq(text, expected);
 }
 
+START_TEST(large_mappings_are_huge)
+{
+    enum { PAGES = 1024 };
+    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+        return; /* a host without */
+    ck_assert(!is_huge_wanted(map(0, PAGES, RW, ANON)));
+    space_use_huge_pages(space);
+    ck_assert(is_huge_wanted(map(0, PAGES, RW, ANON)));
+    ck_assert(!is_huge_wanted(map(0, 16, RW, ANON)));
+    ck_assert(!is_huge_wanted(map(0, PAGES, R, ANON)));
+    ck_assert(!is_huge_wanted(map(0, PAGES, RW, ANON | MAP_NORESERVE)));
+    space_set_brk_start(space, 0x40000000);
+    for (uint64_t end = 0x40000000; end <= 0x40000000 + PAGES * SPACE_PAGE; end += 33 * SPACE_PAGE)
+        ck_assert_uint_eq(space_brk(space, end), end);
+    ck_assert(is_huge_wanted(0x40000000 + PAGES * SPACE_PAGE / 2));
+}
+END_TEST
+
 START_TEST(descriptions)
 {
     expect_text(0, "address 0 is not mapped");
@@ -490,6 +524,7 @@ int main(void)
     tcase_add_test(group, watched_pages_are_released_by_calls);
     tcase_add_test(group, pages_that_are_not_mapped_can_be_watched);
     tcase_add_test(group, pointers_strings_fetch);
+    tcase_add_test(group, large_mappings_are_huge);
     tcase_add_test(group, descriptions);
     tcase_add_test(group, random_operations_match_a_model);
     suite_add_tcase(suite, group);
