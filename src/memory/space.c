@@ -486,6 +486,14 @@ static void record_move(struct remap *remap)
     mapping_insert(&remap->space->table, &moved);
 }
 
+/* All of it alike: of two kinds the host would make two areas, which it does not move as one. */
+static void expect_huge_remap(const struct remap *remap, uint64_t addr)
+{
+    const struct mapping *mapping = &remap->mapping;
+    if (mapping->is_anonymous && !mapping->is_shared && mapping->prot & SPACE_WRITE)
+        expect_huge(remap->space, addr, addr + remap->new_bytes);
+}
+
 /* Grows where it stands when the room behind is free; false when it must move. */
 static bool grow_in_place(struct remap *remap)
 {
@@ -507,6 +515,7 @@ static int64_t remap_locked(struct remap *remap, int flags, uint64_t *ret_addr)
     struct space *space = remap->space;
     if (!(flags & MREMAP_FIXED)) {
         if (remap->new_bytes == remap->old_bytes || grow_in_place(remap)) {
+            expect_huge_remap(remap, remap->addr);
             *ret_addr = remap->addr;
             return 0;
         }
@@ -520,6 +529,7 @@ static int64_t remap_locked(struct remap *remap, int flags, uint64_t *ret_addr)
     if (result)
         return result;
     record_move(remap);
+    expect_huge_remap(remap, remap->new_addr);
     *ret_addr = remap->new_addr;
     return 0;
 }

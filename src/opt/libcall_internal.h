@@ -41,6 +41,11 @@ struct sandbox_block {
     struct sandbox_branch *branch; /* NULL: unconditional */
     bool is_simple, has_sides;     /* of the branch, as this block has it */
     ir_ref side[2];
+    /* Where it went on, each once it was found. */
+    struct {
+        uint64_t pc;
+        struct sandbox_block *block; /* NULL: not known */
+    } next[2];
 };
 
 enum sandbox_end {

@@ -163,7 +163,7 @@ static bool is_plain(const struct ir_block *ir)
     return true;
 }
 
-static const struct sandbox_block *block_at(struct sandbox *sandbox, uint64_t pc)
+static struct sandbox_block *block_at(struct sandbox *sandbox, uint64_t pc)
 {
     for (uint32_t i = 0; i < sandbox->block_count; i++)
         if (sandbox->blocks[i].pc == pc)
@@ -177,6 +177,22 @@ static const struct sandbox_block *block_at(struct sandbox *sandbox, uint64_t pc
     struct sandbox_block *block = &sandbox->blocks[sandbox->block_count++];
     *block = (struct sandbox_block){.pc = pc, .ir = ir};
     return add_branch(sandbox, block) ? block : NULL;
+}
+
+/* The block at pc, to which `from` leads; NULL: nothing does. */
+static struct sandbox_block *block_behind(struct sandbox *sandbox, struct sandbox_block *from, uint64_t pc)
+{
+    if (!from)
+        return block_at(sandbox, pc);
+    for (unsigned i = 0; i < 2; i++) {
+        if (from->next[i].block && from->next[i].pc == pc)
+            return from->next[i].block;
+        if (from->next[i].block)
+            continue;
+        from->next[i].pc = pc;
+        return from->next[i].block = block_at(sandbox, pc);
+    }
+    return block_at(sandbox, pc); /* by a jump through a register */
 }
 
 /* ---- memory ---- */
@@ -239,65 +255,77 @@ static void note_branch(const struct sandbox *sandbox, const struct sandbox_bloc
     }
 }
 
+/* What an operation is to run_block; any other is pure, says is_plain. */
+enum action {
+    DO_EVALUATE, DO_CONST, DO_GET, DO_SET, DO_ADD, DO_LOAD, DO_STORE, DO_IF, DO_JUMP, DO_RETURN,
+};
+static const uint8_t action_of[IR_OP_COUNT] = {
+    [IR_const] = DO_CONST, [IR_get_reg] = DO_GET, [IR_set_reg] = DO_SET,
+    [IR_add] = DO_ADD, [IR_load] = DO_LOAD, [IR_store] = DO_STORE,
+    [IR_exit_if] = DO_IF, [IR_exit_direct] = DO_JUMP, [IR_exit_indirect] = DO_RETURN,
+};
+
+static uint64_t evaluate(const struct sandbox *sandbox, const struct ir_block *ir, const struct ir_insn *insn)
+{
+    const uint64_t *values = sandbox->values;
+    unsigned count = ir_op_info[insn->op].operand_count;
+    return ir_eval((enum ir_op)insn->op, (enum ir_type)insn->type,
+                   count ? ir_width_of(ir, insn->a) : 64, count > 0 ? values[insn->a] : 0,
+                   count > 1 ? values[insn->b] : 0, count > 2 ? values[insn->c] : 0, insn->imm);
+}
+
 /* Runs the block; *ret_pc is where it goes on. */
 static enum sandbox_end run_block(struct sandbox *sandbox, const struct sandbox_block *block,
                                   uint64_t *ret_pc)
 {
-    const struct ir_insn *insns = block->ir->insns;
-    uint64_t *values = sandbox->values;
-    for (uint32_t i = 0;; i++) {
-        const struct ir_insn *insn = &insns[i];
-        switch ((unsigned)insn->op) {
-        case IR_const:
-            values[i] = insn->imm;
+    uint64_t *values = sandbox->values, *value = values;
+    for (const struct ir_insn *insn = block->ir->insns;; insn++, value++) {
+        switch ((enum action)action_of[insn->op]) {
+        case DO_CONST:
+            *value = insn->imm;
             break;
-        case IR_get_reg:
-            values[i] = sandbox->reg[insn->imm];
+        case DO_GET:
+            *value = sandbox->reg[insn->imm];
             break;
-        case IR_set_reg:
+        case DO_SET:
             sandbox->reg[insn->imm] = values[insn->a];
             sandbox->changed |= UINT64_C(1) << insn->imm;
             break;
-        case IR_add:
-            values[i] = bits_zero_extend(values[insn->a] + values[insn->b],
-                                         ir_type_width[insn->type]);
+        case DO_ADD:
+            *value = bits_zero_extend(values[insn->a] + values[insn->b], ir_type_width[insn->type]);
             break;
-        case IR_load:
-            if (!load(sandbox, insn, &values[i]))
+        case DO_LOAD:
+            if (!load(sandbox, insn, value))
                 return SANDBOX_OUTSIDE;
             break;
-        case IR_store:
+        case DO_STORE:
             if (!store(sandbox, insn))
                 return SANDBOX_OUTSIDE;
             break;
-        case IR_exit_if:
+        case DO_IF:
             note_branch(sandbox, block, insn->a);
-            if (values[insn->a]) {
-                *ret_pc = insn->imm;
-                return SANDBOX_RETURNED;
-            }
-            break;
-        case IR_exit_direct:
+            if (!values[insn->a])
+                break;
             *ret_pc = insn->imm;
             return SANDBOX_RETURNED;
-        case IR_exit_indirect:
+        case DO_JUMP:
+            *ret_pc = insn->imm;
+            return SANDBOX_RETURNED;
+        case DO_RETURN:
             *ret_pc = values[insn->a];
             return SANDBOX_RETURNED;
-        default: { /* pure, says is_plain */
-            unsigned count = ir_op_info[insn->op].operand_count;
-            values[i] = ir_eval((enum ir_op)insn->op, (enum ir_type)insn->type,
-                                count ? ir_width_of(block->ir, insn->a) : 64,
-                                count > 0 ? values[insn->a] : 0, count > 1 ? values[insn->b] : 0,
-                                count > 2 ? values[insn->c] : 0, insn->imm);
-        }
+        case DO_EVALUATE:
+            *value = evaluate(sandbox, block->ir, insn);
+            break;
         }
     }
 }
 
 enum sandbox_end sandbox_run(struct sandbox *sandbox, uint64_t pc, uint32_t steps)
 {
+    struct sandbox_block *block = NULL;
     while (pc != sandbox->return_pc) {
-        const struct sandbox_block *block = block_at(sandbox, pc);
+        block = block_behind(sandbox, block, pc);
         if (!block)
             return SANDBOX_BROKEN;
         if (block->ir->length > steps)

@@ -216,9 +216,8 @@ static size_t bytes_to_huge(const struct code_memory *memory, size_t taken, size
 {
     size_t bytes = -position & (PAGES_HUGE_BYTES - 1);
     bool is_paying = taken >= HUGE_FROM && memory->code_limit >= SKIPS_FROM;
-    return is_paying && bytes + PAGES_HUGE_BYTES <= memory->code_limit - end_of_code(memory) - end_of_stubs(memory)
-               ? bytes
-               : 0;
+    bool has_room = end_of_code(memory) + end_of_stubs(memory) + bytes + PAGES_HUGE_BYTES <= memory->code_limit;
+    return is_paying && has_room ? bytes : 0;
 }
 
 static __attribute__((noinline)) void skip_code(struct code_memory *memory)

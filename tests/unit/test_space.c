@@ -433,6 +433,10 @@ START_TEST(large_mappings_are_huge)
     ck_assert(!is_huge_wanted(map(0, 16, RW, ANON)));
     ck_assert(!is_huge_wanted(map(0, PAGES, R, ANON)));
     ck_assert(!is_huge_wanted(map(0, PAGES, RW, ANON | MAP_NORESERVE)));
+    uint64_t small = map(0, 16, RW, ANON), grown;
+    ck_assert_int_eq(space_remap(space, small, 16 * SPACE_PAGE, PAGES * SPACE_PAGE, MREMAP_MAYMOVE, 0, &grown), 0);
+    ck_assert(is_huge_wanted(grown));
+    ck_assert(is_huge_wanted(grown + (PAGES - 1) * SPACE_PAGE));
     space_set_brk_start(space, 0x40000000);
     for (uint64_t end = 0x40000000; end <= 0x40000000 + PAGES * SPACE_PAGE; end += 33 * SPACE_PAGE)
         ck_assert_uint_eq(space_brk(space, end), end);
