@@ -124,6 +124,29 @@ static void fill_and_look(size_t limit_bytes)
     code_memory_destroy(&memory);
 }
 
+/* From 32 MiB on what is left of a huge page may be skipped, at both ends: not where they meet. */
+START_TEST(the_two_ends_never_overlap)
+{
+    enum { PIECE = 60000, RARE = 3000 };
+    for (unsigned more_rare = 0; more_rare < 12; more_rare++) {
+        struct code_memory *memory;
+        ck_assert_int_eq(code_memory_create(64 << 20, &memory, NULL), STATUS_OK);
+        for (unsigned round = 0;; round++) {
+            uint8_t *piece = code_alloc(memory, PIECE, 1), *rare = NULL;
+            if (piece)
+                code_trim(memory, piece + PIECE);
+            for (unsigned i = 0; i < 1 + more_rare; i++)
+                if ((rare = code_alloc_rare(memory, RARE)))
+                    code_trim_rare(memory, rare + RARE);
+            ck_assert_uint_le(memory->code_used + memory->stub_used, memory->code_limit);
+            if (!piece && !rare)
+                break;
+        }
+        code_memory_destroy(&memory);
+    }
+}
+END_TEST
+
 START_TEST(nothing_in_use_is_emptied)
 {
     fill_and_look(1 << 20);
@@ -377,6 +400,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, no_mapping_is_writable_and_executable);
     tcase_add_test(tcase, code_memory_is_bounded);
+    tcase_add_test(tcase, the_two_ends_never_overlap);
     tcase_add_test(tcase, nothing_in_use_is_emptied);
     tcase_add_test(tcase, an_entry_slot_is_rewritten_alone);
     tcase_add_test(tcase, rare_code_lies_above_the_rest);
