@@ -5,10 +5,9 @@
  * into the code of the draft (draft_map.c). */
 #include "tier1/draft.h"
 
-enum {
-    MAX_BEGIN_BYTES = 256, /* prologue with statistics, and the entry slot's padding */
-    MAX_END_BYTES = 192,
-};
+#include "src/base/check.h"
+
+enum { MAX_BEGIN_BYTES = 256 }; /* prologue with statistics, and the entry slot's padding */
 
 bool t1_can_draft(const struct t1 *t)
 {
@@ -80,7 +79,7 @@ static enum status make(struct t1 *t, struct tier_draft *job, struct error *err)
 {
     struct draft d; /* numbers are set when they are known */
     draft_init(&d, t, job);
-    if (!begin(t, job, MAX_BEGIN_BYTES + MAX_END_BYTES + draft_limit(t, job) * DRAFT_MAX_STEP_BYTES))
+    if (!begin(t, job, MAX_BEGIN_BYTES + 2 * DRAFT_MAX_END_BYTES + draft_limit(t, job) * DRAFT_MAX_STEP_BYTES))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");
     if (t->options->is_counting_stats)
         t->guest_length = draft_first_insns(job);
@@ -89,6 +88,7 @@ static enum status make(struct t1 *t, struct tier_draft *job, struct error *err)
         code_trim(t->cache->memory, x64_here(&t->x) - x64_offset(&t->x));
         return t->x.failed ? error_set(err, STATUS_CODE_FULL, "code memory is full") : STATUS_REJECTED;
     }
+    CHECK(t->x.out <= t->x.limit, "a draft has more code than there is room for");
     struct tb_code *code = take_code(t);
     if (!link_exits(&d, code))
         return error_set(err, STATUS_CODE_FULL, "code memory is full");

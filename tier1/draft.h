@@ -7,6 +7,8 @@
 
 enum {
     DRAFT_MAX_STEP_BYTES = 48,
+    DRAFT_WAY_BYTES = 64,      /* more than a step's, for draft_way */
+    DRAFT_MAX_END_BYTES = 192, /* of an exit, with statistics */
     DRAFT_BLOCK_INSNS = 64, /* of one that goes on behind branches only, */
     DRAFT_MAX_INSNS = 256,  /* and of any */
     DRAFT_MAX_EXITS = DRAFT_MAX_INSNS + 1,
@@ -85,8 +87,9 @@ bool draft_walk(struct draft *draft);
 /* ---- draft_map.c: which drafts go on over which guest bytes ---- */
 
 /* An instruction's way through a draft: bytes of its code, whether it has four bytes, and whether nothing is
- * known before it that this or later code may rely on, so that the draft can be entered there. */
-_Static_assert(DRAFT_MAX_STEP_BYTES + 12 < 64, "the code of a step fits, with a count behind it");
+ * known before it that this or later code may rely on, so that the draft can be entered there. Of one that ends a
+ * basic block only the last is of use: a mark tells where the next begins. */
+_Static_assert(DRAFT_MAX_STEP_BYTES < DRAFT_WAY_BYTES, "the code of a step fits");
 static inline uint8_t draft_way(uint32_t code_bytes, bool is_long, bool is_entry)
 {
     return (uint8_t)(code_bytes | (unsigned)is_long << 6 | (unsigned)is_entry << 7);
@@ -108,13 +111,20 @@ static inline bool draft_knows(const struct draft *draft, unsigned guest)
 {
     return draft->known >> guest & 1;
 }
+/* Nobody may enter the draft at these of its instructions. */
+static inline void draft_close_way(struct draft *draft, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++)
+        draft->way[i] &= (uint8_t)~draft_way(0, false, true);
+}
 /* The number that the register is known to be, for the code of the instruction at hand to be made with. So the
  * draft cannot be entered between the one that set it and this. */
 static inline uint64_t draft_rely(struct draft *draft, unsigned guest)
 {
-    for (uint32_t i = draft->set_by[guest] + 1u; guest && i < draft->length; i++)
-        draft->way[i] &= (uint8_t)~draft_way(0, false, true);
-    draft->is_bound |= guest != 0;
+    if (guest) { /* register 0 is what it is */
+        draft_close_way(draft, draft->set_by[guest] + 1u, draft->length);
+        draft->is_bound = true;
+    }
     return draft->value[guest];
 }
 /* The guest pc of the instruction at hand. */

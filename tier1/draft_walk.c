@@ -71,13 +71,6 @@ uint32_t draft_first_insns(const struct tier_draft *job)
     return count_insns(job, 0, UINT32_MAX);
 }
 
-/* Nobody may enter the draft at these of its instructions. */
-static void close_way(struct draft *d, uint32_t first, uint32_t end)
-{
-    for (uint32_t i = first; i < end; i++)
-        d->way[i] &= (uint8_t)~draft_way(0, false, true);
-}
-
 static void mark_piece(struct draft *d, const uint8_t *out)
 {
     d->mark[d->mark_count++] = (struct draft_mark){(uint16_t)d->offset, (uint16_t)d->length,
@@ -102,7 +95,7 @@ static void lead_joins(struct draft *d, uint8_t *out)
 }
 
 /* A basic block begins with the instruction at hand, of which nothing is known before; is_reached: by the code
- * before it. What counts it is part of the instruction before. */
+ * before it. Whoever enters it does so behind what counts it. */
 static uint8_t *begin_piece(struct draft *d, uint8_t *out, bool is_reached)
 {
     struct t1 *t = d->t;
@@ -122,7 +115,6 @@ static uint8_t *begin_piece(struct draft *d, uint8_t *out, bool is_reached)
     if (t->options->is_counting_stats) {
         t->x.out = out;
         t1_count_insns(t, count_insns(d->job, d->offset, d->next_join));
-        d->way[d->length - 1] += (uint8_t)(t->x.out - out);
         out = t->x.out;
     }
     mark_piece(d, out);
@@ -155,7 +147,7 @@ static void make_join(struct draft *d)
 static uint8_t *join(struct draft *d, uint8_t *out)
 {
     if (d->t->options->is_counting_stats) /* the rest of the piece is counted here */
-        close_way(d, d->halt.length, d->length);
+        draft_close_way(d, d->halt.length, d->length);
     return begin_piece(d, out, true);
 }
 
@@ -183,7 +175,7 @@ static void leave_from_halt(struct draft *d)
         return;
     t->last_tb = tb;
     tb_note_end(tb, d->next_pc);
-    close_way(d, d->halt.length + 1, d->length);
+    draft_close_way(d, d->halt.length + 1, d->length);
 }
 
 static __attribute__((noinline)) bool is_refused(const struct draft *d, struct ir_step step)
@@ -282,14 +274,22 @@ static struct ir_step put_run(struct draft *d, uint8_t **place, uint32_t limit)
 /* The instruction at hand, which ends a piece, and what counts the next. */
 static __attribute__((noinline)) uint8_t *put_end(struct draft *d, uint8_t *out, struct ir_step step)
 {
-    uint8_t *begin = out;
+    const uint8_t *begin = out;
     bool is_first = d->length == d->halt.length; /* of its piece */
     d->is_bound = step.op == STEP_jump_reg && !is_first;
     d->next_pc = draft_pc(d) + step.size_bytes;
     out = is_branch(&step) ? put_branch(d, out, step) : put_leap(d, out, step);
-    d->way[d->length++] = draft_way((uint32_t)(out - begin), step.size_bytes == 4, !d->is_bound);
+    d->way[d->length++] =
+        draft_way((uint32_t)(out - begin) % DRAFT_WAY_BYTES, step.size_bytes == 4, !d->is_bound);
     d->offset += step.size_bytes;
     return d->is_going_on ? begin_piece(d, out, is_branch(&step)) : out;
+}
+
+/* Exits may have more bytes than there is room for on the average. */
+static bool has_room(const struct draft *d, const uint8_t *out, uint32_t limit)
+{
+    size_t steps_bytes = (limit - d->length) * (size_t)DRAFT_MAX_STEP_BYTES;
+    return (size_t)(d->t->x.limit - out) >= DRAFT_MAX_END_BYTES + steps_bytes;
 }
 
 bool draft_walk(struct draft *d)
@@ -300,7 +300,8 @@ bool draft_walk(struct draft *d)
     mark_piece(d, out);
     while (d->is_going_on) {
         struct ir_step step = put_run(d, &out, limit);
-        if (OP_OF(head_of(step)) == STEP_none || (d->job->refuses && is_refused(d, step)))
+        if (OP_OF(head_of(step)) == STEP_none || !has_room(d, out, limit) ||
+            (d->job->refuses && is_refused(d, step)))
             break;
         out = put_end(d, out, step);
     }

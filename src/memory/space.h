@@ -27,8 +27,8 @@ struct space;
 /* is_identity: with base 0, when its addresses are free. */
 enum status space_create(bool is_identity, struct space **ret_space, struct error *err);
 void space_destroy(struct space **space);
-/* From now on large private mappings and the heap are to lie in the host's huge pages: a guest that goes far
- * over its memory waits less for its tables of pages. Before the guest runs. */
+/* From now on large private mappings and the heap are to lie in the host's huge pages, which take
+ * fewer page faults. Before the guest runs. */
 void space_use_huge_pages(struct space *space);
 uint8_t *space_base(const struct space *space);
 

@@ -176,7 +176,10 @@ static struct sandbox_block *block_at(struct sandbox *sandbox, uint64_t pc)
         return NULL;
     struct sandbox_block *block = &sandbox->blocks[sandbox->block_count++];
     *block = (struct sandbox_block){.pc = pc, .ir = ir};
-    return add_branch(sandbox, block) ? block : NULL;
+    if (add_branch(sandbox, block))
+        return block;
+    sandbox->block_count--; /* or the next trial would find it, without its branch */
+    return NULL;
 }
 
 /* The block at pc, to which `from` leads; NULL: nothing does. */

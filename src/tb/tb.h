@@ -78,7 +78,8 @@ struct tb_code {
     bool is_on_page : 1;     /* next_on_page is in use */
     bool is_draft : 1;       /* tier 1: made of steps, to be replaced when it has run a few times;
                                 constant after publication */
-    uint8_t last_half_words; /* tier 1: from the TB's pc to the last of the guest's basic blocks that it has */
+    uint8_t last_half_words; /* tier 1, but drafts: from the TB's pc to the last of the guest's basic blocks
+                                that it has */
     uint16_t rare_bytes;     /* tier 1: of its parts away from start (code_alloc_rare), which access
                                 no guest memory; at most */
     /* Tier 2: the guest pc of the access at a host address, and (precise mode) where to go on. */

@@ -8,10 +8,11 @@ long by_loop(long n);
 long by_pair(void);
 long behind_calls(long n, long (*callee)(long));
 long add_one(long a);
+long many_calls(long a, long (*callee)(long));
 extern const char middle[], second_of_pair[];
 
 __asm__(".text\n"
-        ".globl by_branch, to_address, by_loop, middle, by_pair, second_of_pair, behind_calls, add_one\n"
+        ".globl by_branch, to_address, by_loop, middle, by_pair, second_of_pair, behind_calls, add_one, many_calls\n"
         ".option push\n .option norelax\n"
         "by_branch:\n"
         "    li a5, 7\n"
@@ -48,6 +49,18 @@ __asm__(".text\n"
         "    ret\n"
         "add_one:\n"
         "    addi a0, a0, 1\n"
+        "    ret\n"
+        "many_calls:\n" /* more code than most instructions have, in each of them */
+        "    addi sp, sp, -16\n"
+        "    sd ra, 8(sp)\n"
+        "    sd s11, 0(sp)\n"
+        "    addi s11, a1, -4\n"
+        "    .rept 240\n"
+        "    jalr ra, 4(s11)\n"
+        "    .endr\n"
+        "    ld ra, 8(sp)\n"
+        "    ld s11, 0(sp)\n"
+        "    addi sp, sp, 16\n"
         "    ret\n"
         "behind_calls:\n" /* forward over calls and jumps, a return amid */
         "    addi sp, sp, -16\n"
@@ -99,7 +112,8 @@ int main(void)
         a0 = 20 + round;
         __asm__ volatile("jalr ra, %1" : "+r"(a0) : "r"(second_of_pair) : "ra", "memory");
         if (round % 100 == 0)
-            printf("pair %ld %ld, calls %ld %ld %ld\n", whole, a0, calls, other, low);
+            printf("pair %ld %ld, calls %ld %ld %ld, %ld\n", whole, a0, calls, other, low,
+                   many_calls(round, add_one));
     }
     return 0;
 }
