@@ -68,9 +68,9 @@ struct draft {
 void draft_regs_init(struct t1 *t);
 /* Each of these emits at `out`, in the W view, and gives where its code ends; exits are noted in t->exits
  * and `exit`. The conditional exit that a branch is; behind it the next instruction follows: */
-uint8_t *draft_put_side_exit(struct draft *draft, uint8_t *out, struct ir_step step);
+uint8_t *draft_put_side_exit(struct draft *draft, uint8_t *out, const struct ir_step *step);
 /* Any other step, by its op; needs that it does something (draft_walk.c). */
-typedef uint8_t *draft_put_fn(struct draft *draft, uint8_t *out, struct ir_step step);
+typedef uint8_t *draft_put_fn(struct draft *draft, uint8_t *out, const struct ir_step *step);
 extern draft_put_fn *const draft_put[STEP_OP_COUNT];
 /* The exit to pc. */
 uint8_t *draft_put_jump(struct draft *draft, uint8_t *out, uint64_t pc, enum draft_exit_kind kind);

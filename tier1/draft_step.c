@@ -23,12 +23,10 @@ enum { ADD = 0x03, SUB = 0x2b, WIDE = 8, SHIFT = 0xc1, MOV_FROM = 0x8b, MOV_TO =
 
 static const struct operation operations[STEP_OP_COUNT] = {
     [STEP_add] = {.opcode = ADD},
-    [STEP_sub] = {.opcode = SUB},
     [STEP_and] = {.opcode = 0x23},
     [STEP_or] = {.opcode = 0x0b},
     [STEP_xor] = {.opcode = 0x33},
     [STEP_add_32] = {.opcode = ADD, .is_extended = true},
-    [STEP_sub_32] = {.opcode = SUB, .is_extended = true},
     [STEP_shl] = {.shift = X64_66 | X64_W},
     [STEP_shr] = {.shift = X64_F2 | X64_W},
     [STEP_sar] = {.shift = X64_F3 | X64_W},
@@ -178,17 +176,17 @@ static inline uint8_t *set(struct draft *d, uint8_t *out, unsigned rd, uint64_t 
     return set_by(d, out, rd, value, X64_RBX);
 }
 
-static uint8_t *put_set(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_set(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    return set(d, out, step.rd, draft_immediate(d, &step));
+    return set(d, out, step->rd, draft_immediate(d, step));
 }
 
-static uint8_t *move(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *move(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
-    if (draft_knows(d, step.rs1))
-        return set(d, out, step.rd, draft_rely(d, step.rs1));
-    forget(d, step.rd);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd], *from = &d->t->draft_reg[step->rs1];
+    if (draft_knows(d, step->rs1))
+        return set(d, out, step->rd, draft_rely(d, step->rs1));
+    forget(d, step->rd);
     unsigned reg = to->host == X64_NO_REG ? from->a : to->host;
     out = bring(out, reg, from);
     return put(out, to->rm | MOV_TO << 8 | as_reg(reg), to->store_bytes);
@@ -197,61 +195,71 @@ static uint8_t *move(struct draft *d, uint8_t *out, struct ir_step step)
 /* ---- operations ---- */
 
 /* rd := rs1 - rd, where rd is pinned: only then is it overwritten before it is read. */
-static uint8_t *subtract_from(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *subtract_from(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd];
+    const struct draft_reg *to = &d->t->draft_reg[step->rd];
     out = put(out, as_rm(to->host) | 0xf7 << 8 | as_reg(X64_NEG), 3);
-    out = put_op(out, ADD, to->host, &d->t->draft_reg[step.rs1]);
-    return extend(out, to->host, step.op == STEP_sub_32);
+    out = put_op(out, ADD, to->host, &d->t->draft_reg[step->rs1]);
+    return extend(out, to->host, step->op == STEP_sub_32);
 }
 
-/* Of a step whose operands may change places: the one that is overwritten is the first. */
-static inline struct ir_step as_first(struct ir_step step)
+/* The operands of a step that may change places: the one that is overwritten is the first. */
+struct operands {
+    const struct draft_reg *first, *second;
+};
+static inline struct operands operands_of(const struct draft *d, const struct ir_step *step)
 {
-    bool is_second = step.rd == step.rs2;
-    uint8_t other = is_second ? step.rs1 : step.rs2;
-    step.rs1 = is_second ? step.rs2 : step.rs1;
-    step.rs2 = other;
-    return step;
+    const struct draft_reg *rs1 = &d->t->draft_reg[step->rs1], *rs2 = &d->t->draft_reg[step->rs2];
+    bool is_second = step->rd == step->rs2;
+    return (struct operands){is_second ? rs2 : rs1, is_second ? rs1 : rs2};
 }
 
 /* In the 64 bits, whose low ones are the same in any case. */
-static uint8_t *put_binary(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_binary(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct operation *operation = &operations[step.op];
-    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
-    forget(d, step.rd);
-    if (operation->opcode != SUB)
-        step = as_first(step);
-    else if (step.rd == step.rs2 && step.rs1 != step.rs2 && to->host != X64_NO_REG)
-        return subtract_from(d, out, step);
-    out = bring(out, to->result, &regs[step.rs1]);
-    out = put_op(out, operation->opcode, to->result, &regs[step.rs2]);
+    const struct operation *operation = &operations[step->op];
+    const struct draft_reg *to = &d->t->draft_reg[step->rd];
+    struct operands operands = operands_of(d, step);
+    forget(d, step->rd);
+    out = bring(out, to->result, operands.first);
+    out = put_op(out, operation->opcode, to->result, operands.second);
     out = extend(out, to->result, operation->is_extended);
     return end_result(out, to);
 }
 
-/* shlx, shrx, sarx */
-static uint8_t *put_shift(struct draft *d, uint8_t *out, struct ir_step step)
+/* rd := rs1 - rs2 */
+static uint8_t *put_difference(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct operation *operation = &operations[step.op];
-    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
-    forget(d, step.rd);
-    out = use_b(use_a(out, &regs[step.rs1]), &regs[step.rs2]);
-    x64_vex_rr(begin_encoder(d, out), 0xf7 | X64_0F38 | operation->shift, to->result, regs[step.rs2].b,
-               regs[step.rs1].a);
+    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step->rd];
+    forget(d, step->rd);
+    if (step->rd == step->rs2 && step->rs1 != step->rs2 && to->host != X64_NO_REG)
+        return subtract_from(d, out, step);
+    out = bring(out, to->result, &regs[step->rs1]);
+    out = put_op(out, SUB, to->result, &regs[step->rs2]);
+    out = extend(out, to->result, step->op == STEP_sub_32);
+    return end_result(out, to);
+}
+
+/* shlx, shrx, sarx */
+static uint8_t *put_shift(struct draft *d, uint8_t *out, const struct ir_step *step)
+{
+    const struct operation *operation = &operations[step->op];
+    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step->rd];
+    forget(d, step->rd);
+    out = use_b(use_a(out, &regs[step->rs1]), &regs[step->rs2]);
+    x64_vex_rr(begin_encoder(d, out), 0xf7 | X64_0F38 | operation->shift, to->result, regs[step->rs2].b,
+               regs[step->rs1].a);
     return end_result(extend(end_encoder(d), to->result, operation->is_extended), to);
 }
 
-static uint8_t *put_multiplication(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_multiplication(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *regs = d->t->draft_reg, *to = &regs[step.rd];
-    step = as_first(step);
-    const struct draft_reg *second = &regs[step.rs2];
-    forget(d, step.rd);
-    out = bring(use_b(out, second), to->result, &regs[step.rs1]);
-    x64_rr(begin_encoder(d, out), 0xaf | X64_0F | X64_W, to->result, second->b);
-    return end_result(extend(end_encoder(d), to->result, step.op == STEP_mul_32), to);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd];
+    struct operands operands = operands_of(d, step);
+    forget(d, step->rd);
+    out = bring(use_b(out, operands.second), to->result, operands.first);
+    x64_rr(begin_encoder(d, out), 0xaf | X64_0F | X64_W, to->result, operands.second->b);
+    return end_result(extend(end_encoder(d), to->result, step->op == STEP_mul_32), to);
 }
 
 /* rd := whether the flags say so */
@@ -265,11 +273,11 @@ static uint8_t *put_truth(struct draft *d, uint8_t *out, unsigned rd, enum x64_c
     return end_result(end_encoder(d), to);
 }
 
-static uint8_t *put_comparison(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_comparison(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     const struct draft_reg *regs = d->t->draft_reg;
-    out = put_op(use_a(out, &regs[step.rs1]), 0x3b, regs[step.rs1].a, &regs[step.rs2]);
-    return put_truth(d, out, step.rd, (enum x64_cc)operations[step.op].cc);
+    out = put_op(use_a(out, &regs[step->rs1]), 0x3b, regs[step->rs1].a, &regs[step->rs2]);
+    return put_truth(d, out, step->rd, (enum x64_cc)operations[step->op].cc);
 }
 
 /* ---- operations with a number ---- */
@@ -280,79 +288,79 @@ static inline bool is_byte(int32_t value)
 }
 
 /* lea */
-static inline uint8_t *put_sum(struct draft *d, uint8_t *out, struct ir_step step, bool is_extended)
+static inline uint8_t *put_sum(struct draft *d, uint8_t *out, const struct ir_step *step, bool is_extended)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
-    forget(d, step.rd);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd], *from = &d->t->draft_reg[step->rs1];
+    forget(d, step->rd);
     out = use_a(out, from);
-    uint32_t mode = is_byte(step.imm) ? 0x400000 : 0x800000;
+    uint32_t mode = is_byte(step->imm) ? 0x400000 : 0x800000;
     uint64_t bytes = as_base(from->a) | as_reg(to->result) | mode | 0x8d << 8;
-    out = put(out, bytes | (uint64_t)(uint32_t)step.imm << 24, is_byte(step.imm) ? 4 : 7);
+    out = put(out, bytes | (uint64_t)(uint32_t)step->imm << 24, is_byte(step->imm) ? 4 : 7);
     return end_result(extend(out, to->result, is_extended), to);
 }
 
-static uint8_t *put_add_imm(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_add_imm(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    if (draft_knows(d, step.rs1))
-        return set(d, out, step.rd, draft_rely(d, step.rs1) + (uint64_t)(int64_t)step.imm);
+    if (draft_knows(d, step->rs1))
+        return set(d, out, step->rd, draft_rely(d, step->rs1) + (uint64_t)(int64_t)step->imm);
     return put_sum(d, out, step, false);
 }
 
-static uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_add_imm_32(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
-    if (draft_knows(d, step.rs1)) {
-        uint64_t sum = draft_rely(d, step.rs1) + (uint64_t)(int64_t)step.imm;
-        return set(d, out, step.rd, (uint64_t)(int32_t)sum);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd], *from = &d->t->draft_reg[step->rs1];
+    if (draft_knows(d, step->rs1)) {
+        uint64_t sum = draft_rely(d, step->rs1) + (uint64_t)(int64_t)step->imm;
+        return set(d, out, step->rd, (uint64_t)(int32_t)sum);
     }
-    if (step.imm != 0)
+    if (step->imm != 0)
         return put_sum(d, out, step, true);
-    forget(d, step.rd);
+    forget(d, step->rd);
     return end_result(put_op(out, 0x63, to->result, from), to);
 }
 
-static uint8_t *put_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_immediate(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd];
-    forget(d, step.rd);
-    out = bring(out, to->result, &d->t->draft_reg[step.rs1]);
-    unsigned opcode = is_byte(step.imm) ? 0x83 : 0x81;
-    uint64_t bytes = as_rm(to->result) | as_reg(operations[step.op].group) | opcode << 8;
-    out = put(out, bytes | (uint64_t)(uint32_t)step.imm << 24, is_byte(step.imm) ? 4 : 7);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd];
+    forget(d, step->rd);
+    out = bring(out, to->result, &d->t->draft_reg[step->rs1]);
+    unsigned opcode = is_byte(step->imm) ? 0x83 : 0x81;
+    uint64_t bytes = as_rm(to->result) | as_reg(operations[step->op].group) | opcode << 8;
+    out = put(out, bytes | (uint64_t)(uint32_t)step->imm << 24, is_byte(step->imm) ? 4 : 7);
     return end_result(out, to);
 }
 
-static uint8_t *put_compare_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_compare_immediate(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *from = &d->t->draft_reg[step.rs1];
+    const struct draft_reg *from = &d->t->draft_reg[step->rs1];
     struct x64 *x = begin_encoder(d, use_a(out, from));
-    x64_alu_ri(x, X64_CMP, X64_W, from->a, step.imm);
-    return put_truth(d, end_encoder(d), step.rd, (enum x64_cc)operations[step.op].cc);
+    x64_alu_ri(x, X64_CMP, X64_W, from->a, step->imm);
+    return put_truth(d, end_encoder(d), step->rd, (enum x64_cc)operations[step->op].cc);
 }
 
 /* movzx */
-static uint8_t *put_low_byte(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_low_byte(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
-    forget(d, step.rd);
+    const struct draft_reg *to = &d->t->draft_reg[step->rd], *from = &d->t->draft_reg[step->rs1];
+    forget(d, step->rd);
     struct x64 *x = begin_encoder(d, use_a(out, from));
     x64_rr(x, 0xb6 | X64_0F | X64_BYTE_RM, to->result, from->a);
     return end_result(end_encoder(d), to);
 }
 
-static uint8_t *put_and_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_and_immediate(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    return step.imm == 0xff ? put_low_byte(d, out, step) : put_immediate(d, out, step);
+    return step->imm == 0xff ? put_low_byte(d, out, step) : put_immediate(d, out, step);
 }
 
-static uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_shift_immediate(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct operation *operation = &operations[step.op];
-    const struct draft_reg *to = &d->t->draft_reg[step.rd];
-    forget(d, step.rd);
-    out = bring(out, to->result, &d->t->draft_reg[step.rs1]);
+    const struct operation *operation = &operations[step->op];
+    const struct draft_reg *to = &d->t->draft_reg[step->rd];
+    forget(d, step->rd);
+    out = bring(out, to->result, &d->t->draft_reg[step->rs1]);
     uint32_t bytes = (as_rm(to->result) | as_reg(operation->group) | SHIFT << 8) - operation->narrow;
-    out = put(out, bytes | (uint32_t)step.imm << 24, 4);
+    out = put(out, bytes | (uint32_t)step->imm << 24, 4);
     return end_result(extend(out, to->result, operation->is_extended), to);
 }
 
@@ -373,25 +381,25 @@ static inline uint8_t *put_access_at(struct draft *d, uint8_t *out, unsigned spe
     return t1_put_access(d->t, out, spec, reg, address, disp);
 }
 
-static uint16_t memop_of(const struct draft *d, struct ir_step step)
+static uint16_t memop_of(const struct draft *d, const struct ir_step *step)
 {
-    return (uint16_t)(step.detail | d->offset / 2 << 4);
+    return (uint16_t)(step->detail | d->offset / 2 << 4);
 }
 
 /* Is the address a known one near 0? Then base and index are left out. */
-static inline bool has_known_address(struct draft *d, struct ir_step step, int32_t *ret_address)
+static inline bool has_known_address(struct draft *d, const struct ir_step *step, int32_t *ret_address)
 {
-    uint64_t address = d->value[step.rs1] + (uint64_t)(int64_t)step.imm;
+    uint64_t address = d->value[step->rs1] + (uint64_t)(int64_t)step->imm;
     *ret_address = (int32_t)address;
-    if (!draft_knows(d, step.rs1) || (int64_t)address != (int32_t)address)
+    if (!draft_knows(d, step->rs1) || (int64_t)address != (int32_t)address)
         return false;
-    draft_rely(d, step.rs1);
+    draft_rely(d, step->rs1);
     return true;
 }
 
-static uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_load(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *to = &d->t->draft_reg[step.rd], *from = &d->t->draft_reg[step.rs1];
+    const struct draft_reg *to = &d->t->draft_reg[step->rd], *from = &d->t->draft_reg[step->rs1];
     int32_t address;
     if (has_known_address(d, step, &address)) {
         note_access(d, out);
@@ -400,15 +408,15 @@ static uint8_t *put_load(struct draft *d, uint8_t *out, struct ir_step step)
         out = end_encoder(d);
     } else {
         out = use_a(out, from);
-        out = put_access_at(d, out, t1_load_spec(step.detail), to->result, from->a, step.imm);
+        out = put_access_at(d, out, t1_load_spec(step->detail), to->result, from->a, step->imm);
     }
-    d->known &= ~(UINT64_C(1) << step.rd) | 1;
+    d->known &= ~(UINT64_C(1) << step->rd) | 1;
     return end_result(out, to);
 }
 
-static uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_store(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    const struct draft_reg *value = &d->t->draft_reg[step.rs2], *to = &d->t->draft_reg[step.rs1];
+    const struct draft_reg *value = &d->t->draft_reg[step->rs2], *to = &d->t->draft_reg[step->rs1];
     int32_t address;
     out = use_b(out, value);
     if (has_known_address(d, step, &address)) {
@@ -418,7 +426,7 @@ static uint8_t *put_store(struct draft *d, uint8_t *out, struct ir_step step)
         return end_encoder(d);
     }
     out = use_a(out, to);
-    return put_access_at(d, out, t1_store_spec(step.detail), value->b, to->a, step.imm);
+    return put_access_at(d, out, t1_store_spec(step->detail), value->b, to->a, step->imm);
 }
 
 static bool is_in_host(const struct draft *d, unsigned guest)
@@ -427,19 +435,19 @@ static bool is_in_host(const struct draft *d, unsigned guest)
 }
 
 /* Base register and displacement of an access to an f register: X64_NO_REG where the address is known. */
-static unsigned address_of(struct draft *d, struct ir_step step, int32_t *ret_disp)
+static unsigned address_of(struct draft *d, const struct ir_step *step, int32_t *ret_disp)
 {
     if (has_known_address(d, step, ret_disp))
         return X64_NO_REG;
-    *ret_disp = step.imm;
-    return d->t->draft_reg[step.rs1].a;
+    *ret_disp = step->imm;
+    return d->t->draft_reg[step->rs1].a;
 }
 
-static uint8_t *put_load_f64(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_load_f64(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     int32_t disp;
-    unsigned guest = IR_FIRST_FP_REG + step.rd, base = address_of(d, step, &disp);
-    out = use_a(out, &d->t->draft_reg[step.rs1]);
+    unsigned guest = IR_FIRST_FP_REG + step->rd, base = address_of(d, step, &disp);
+    out = use_a(out, &d->t->draft_reg[step->rs1]);
     struct x64 *x = begin_encoder(d, out);
     note_access(d, out);
     if (is_in_host(d, guest)) {
@@ -451,11 +459,11 @@ static uint8_t *put_load_f64(struct draft *d, uint8_t *out, struct ir_step step)
     return end_encoder(d);
 }
 
-static uint8_t *put_store_f64(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_store_f64(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     int32_t disp;
-    unsigned guest = IR_FIRST_FP_REG + step.rs2, base = address_of(d, step, &disp);
-    out = use_a(out, &d->t->draft_reg[step.rs1]);
+    unsigned guest = IR_FIRST_FP_REG + step->rs2, base = address_of(d, step, &disp);
+    out = use_a(out, &d->t->draft_reg[step->rs1]);
     struct x64 *x = begin_encoder(d, out);
     if (is_in_host(d, guest)) {
         note_access(d, out);
@@ -468,10 +476,10 @@ static uint8_t *put_store_f64(struct draft *d, uint8_t *out, struct ir_step step
     return end_encoder(d);
 }
 
-static uint8_t *put_fence(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_fence(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     begin_encoder(d, out);
-    t1_put_fence(d->t, (unsigned)step.imm & 0xff);
+    t1_put_fence(d->t, (unsigned)step->imm & 0xff);
     return end_encoder(d);
 }
 
@@ -490,54 +498,54 @@ uint8_t *draft_put_jump(struct draft *d, uint8_t *out, uint64_t pc, enum draft_e
     return end_encoder(d);
 }
 
-uint8_t *draft_put_side_exit(struct draft *d, uint8_t *out, struct ir_step step)
+uint8_t *draft_put_side_exit(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     static const uint8_t ccs[STEP_OP_COUNT] = {
         [STEP_eq] = X64_E,   [STEP_ne] = X64_NE,         [STEP_branch_lt_s] = X64_L,
         [STEP_ge_s] = X64_GE, [STEP_branch_lt_u] = X64_B, [STEP_ge_u] = X64_AE,
     };
-    const struct draft_reg *a = &d->t->draft_reg[step.rs1], *b = &d->t->draft_reg[step.rs2];
-    bool is_zero = step.rs2 == 0;
+    const struct draft_reg *a = &d->t->draft_reg[step->rs1], *b = &d->t->draft_reg[step->rs2];
+    bool is_zero = step->rs2 == 0;
     uint64_t test = as_rm(a->a) | as_reg(a->a) | 0x85 << 8;
     uint64_t compare = b->rm | as_reg(a->a) | 0x3b << 8;
     out = use_a(out, a);
     out = put(out, is_zero ? test : compare, is_zero ? 3 : b->rm_bytes);
     begin_encoder(d, out);
-    note_destination(d, draft_immediate(d, &step), DRAFT_BRANCH);
-    t1_put_jump_if(d->t, (enum x64_cc)ccs[step.op], NULL);
+    note_destination(d, draft_immediate(d, step), DRAFT_BRANCH);
+    t1_put_jump_if(d->t, (enum x64_cc)ccs[step->op], NULL);
     return end_encoder(d);
 }
 
 /* Nothing that a jump to a known place does depends on the link. */
-static uint8_t *put_jump(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_jump(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    uint64_t pc = draft_destination(d, &step);
-    if (step.op == STEP_jump_reg)
-        draft_rely(d, step.rs1);
-    if (step.rd)
-        out = set(d, out, step.rd, d->next_pc);
-    return draft_put_jump(d, out, pc, step.detail == IR_BRANCH_CALL ? DRAFT_CALL : DRAFT_JUMP);
+    uint64_t pc = draft_destination(d, step);
+    if (step->op == STEP_jump_reg)
+        draft_rely(d, step->rs1);
+    if (step->rd)
+        out = set(d, out, step->rd, d->next_pc);
+    return draft_put_jump(d, out, pc, step->detail == IR_BRANCH_CALL ? DRAFT_CALL : DRAFT_JUMP);
 }
 
-static uint8_t *put_jump_reg(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_jump_reg(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
-    if (draft_knows(d, step.rs1))
+    if (draft_knows(d, step->rs1))
         return put_jump(d, out, step);
-    out = bring(out, X64_RBX, &d->t->draft_reg[step.rs1]);
+    out = bring(out, X64_RBX, &d->t->draft_reg[step->rs1]);
     struct x64 *x = begin_encoder(d, out);
-    if (step.imm)
-        x64_alu_ri(x, X64_ADD, X64_W, X64_RBX, step.imm);
+    if (step->imm)
+        x64_alu_ri(x, X64_ADD, X64_W, X64_RBX, step->imm);
     x64_alu_ri(x, X64_AND, X64_W, X64_RBX, -2);
-    if (step.rd)
-        x->out = set_by(d, x->out, step.rd, d->next_pc, X64_RBP);
+    if (step->rd)
+        x->out = set_by(d, x->out, step->rd, d->next_pc, X64_RBP);
     t1_put_indirect_by_thunk(d->t);
     return end_encoder(d);
 }
 
-static uint8_t *put_trap(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_trap(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     begin_encoder(d, out);
-    t1_put_trap(d->t, draft_immediate(d, &step), step.detail);
+    t1_put_trap(d->t, draft_immediate(d, step), step->detail);
     return end_encoder(d);
 }
 
@@ -547,12 +555,12 @@ draft_put_fn *const draft_put[STEP_OP_COUNT] = {
     [STEP_set] = put_set,
     [STEP_move] = move,
     [STEP_add] = put_binary,
-    [STEP_sub] = put_binary,
+    [STEP_sub] = put_difference,
     [STEP_and] = put_binary,
     [STEP_or] = put_binary,
     [STEP_xor] = put_binary,
     [STEP_add_32] = put_binary,
-    [STEP_sub_32] = put_binary,
+    [STEP_sub_32] = put_difference,
     [STEP_mul] = put_multiplication,
     [STEP_mul_32] = put_multiplication,
     [STEP_shl] = put_shift,

@@ -22,7 +22,7 @@ static bool is_new(const struct draft *d, uint64_t pc)
     return !next || next->tier == TB_TIER_NONE;
 }
 
-static struct ir_step step_at(const struct tier_draft *job, uint32_t at)
+static const struct ir_step *step_at(const struct tier_draft *job, uint32_t at)
 {
     uint32_t bits;
     memcpy(&bits, job->bytes + at, sizeof bits);
@@ -34,22 +34,6 @@ static bool has_step(const struct tier_draft *job, uint32_t at)
     return job->available_bytes - at >= 4;
 }
 
-/* A step's members but its number, in one word. Whoever hands on a step takes them from there: were it put
- * together again from its bytes, reading it would wait for each of these to be stored. */
-static inline uint64_t head_of(struct ir_step step)
-{
-    uint64_t head;
-    memcpy(&head, &step, sizeof head);
-    return head;
-}
-static inline unsigned byte_of(uint64_t head, size_t place)
-{
-    return (uint8_t)(head >> 8 * place);
-}
-#define OP_OF(head) byte_of(head, offsetof(struct ir_step, op))
-#define RD_OF(head) byte_of(head, offsetof(struct ir_step, rd))
-#define SIZE_OF(head) byte_of(head, offsetof(struct ir_step, size_bytes))
-
 /* ---- pieces ---- */
 
 /* Up to the next that ends a piece, or to where another begins. */
@@ -57,10 +41,10 @@ static uint32_t count_insns(const struct tier_draft *job, uint32_t at, uint32_t 
 {
     uint32_t length = 0;
     while (length < DRAFT_MAX_INSNS && at < next_join && has_step(job, at)) {
-        struct ir_step step = step_at(job, at);
-        at += step.size_bytes;
-        length += step.op != STEP_none;
-        if (step.op == STEP_none || step.op >= STEP_FIRST_END)
+        const struct ir_step *step = step_at(job, at);
+        at += step->size_bytes;
+        length += step->op != STEP_none;
+        if (step->op == STEP_none || step->op >= STEP_FIRST_END)
             break;
     }
     return length;
@@ -178,15 +162,15 @@ static void leave_from_halt(struct draft *d)
     draft_close_way(d, d->halt.length + 1, d->length);
 }
 
-static __attribute__((noinline)) bool is_refused(const struct draft *d, struct ir_step step)
+static __attribute__((noinline)) bool is_refused(const struct draft *d, const struct ir_step *step)
 {
     const struct tier_draft *job = d->job;
-    bool is_known = step.op == STEP_jump || (step.op == STEP_jump_reg && draft_knows(d, step.rs1));
-    return is_known && step.detail == IR_BRANCH_CALL &&
-           job->refuses(job->context, draft_destination(d, &step));
+    bool is_known = step->op == STEP_jump || (step->op == STEP_jump_reg && draft_knows(d, step->rs1));
+    return is_known && step->detail == IR_BRANCH_CALL &&
+           job->refuses(job->context, draft_destination(d, step));
 }
 
-static uint8_t *put_branch(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_branch(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     struct t1 *t = d->t;
     d->is_going_on = t->options->has_long_drafts && is_new(d, d->next_pc);
@@ -198,14 +182,14 @@ static uint8_t *put_branch(struct draft *d, uint8_t *out, struct ir_step step)
 }
 
 /* A jump, call, return or trap. */
-static uint8_t *put_leap(struct draft *d, uint8_t *out, struct ir_step step)
+static uint8_t *put_leap(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     struct t1 *t = d->t;
     uint32_t exits = t->exit_count;
-    bool is_call = step.op != STEP_trap && step.rd;
-    if (step.op == STEP_jump_reg && !draft_knows(d, step.rs1))
+    bool is_call = step->op != STEP_trap && step->rd;
+    if (step->op == STEP_jump_reg && !draft_knows(d, step->rs1))
         leave_from_halt(d);
-    out = draft_put[step.op](d, out, step);
+    out = draft_put[step->op](d, out, step);
     if (t->exit_count > exits && is_call)
         expect(d, d->exit[exits].pc);
     else if (t->exit_count > exits)
@@ -239,8 +223,8 @@ uint32_t draft_limit(const struct t1 *t, const struct tier_draft *job)
 }
 
 /* Steps as far as they only go to the next. Gives the first that does not, of which nothing is done yet;
- * STEP_none where the draft can have no more. */
-static struct ir_step put_run(struct draft *d, uint8_t **place, uint32_t limit)
+ * NULL where the draft can have no more. */
+static const struct ir_step *put_run(struct draft *d, uint8_t **place, uint32_t limit)
 {
     const struct tier_draft *job = d->job;
     uint32_t at = d->offset, length = d->length;
@@ -250,16 +234,15 @@ static struct ir_step put_run(struct draft *d, uint8_t **place, uint32_t limit)
         d->length = length;
         if (at == d->next_join)
             out = join(d, out);
-        struct ir_step step = step_at(job, at);
-        uint64_t head = head_of(step);
-        unsigned op = OP_OF(head), size_bytes = SIZE_OF(head);
+        const struct ir_step *step = step_at(job, at);
+        unsigned op = step->op, size_bytes = step->size_bytes;
         if (op == STEP_none || op >= STEP_FIRST_END) {
             *place = out;
-            return step;
+            return op == STEP_none ? NULL : step;
         }
         uint8_t *begin = out;
         d->is_bound = false;
-        bool is_idle = RD_OF(head) == 0 && op < STEP_FIRST_ACCESS; /* loads may fault */
+        bool is_idle = step->rd == 0 && op < STEP_FIRST_ACCESS; /* loads may fault */
         if (!is_idle)
             out = draft_put[op](d, out, step);
         d->way[length++] = draft_way((uint32_t)(out - begin), size_bytes == 4, !d->is_bound);
@@ -268,21 +251,21 @@ static struct ir_step put_run(struct draft *d, uint8_t **place, uint32_t limit)
     d->offset = at;
     d->length = length;
     *place = out;
-    return (struct ir_step){.op = STEP_none};
+    return NULL;
 }
 
 /* The instruction at hand, which ends a piece, and what counts the next. */
-static __attribute__((noinline)) uint8_t *put_end(struct draft *d, uint8_t *out, struct ir_step step)
+static __attribute__((noinline)) uint8_t *put_end(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     const uint8_t *begin = out;
     bool is_first = d->length == d->halt.length; /* of its piece */
-    d->is_bound = step.op == STEP_jump_reg && !is_first;
-    d->next_pc = draft_pc(d) + step.size_bytes;
-    out = is_branch(&step) ? put_branch(d, out, step) : put_leap(d, out, step);
+    d->is_bound = step->op == STEP_jump_reg && !is_first;
+    d->next_pc = draft_pc(d) + step->size_bytes;
+    out = is_branch(step) ? put_branch(d, out, step) : put_leap(d, out, step);
     d->way[d->length++] =
-        draft_way((uint32_t)(out - begin) % DRAFT_WAY_BYTES, step.size_bytes == 4, !d->is_bound);
-    d->offset += step.size_bytes;
-    return d->is_going_on ? begin_piece(d, out, is_branch(&step)) : out;
+        draft_way((uint32_t)(out - begin) % DRAFT_WAY_BYTES, step->size_bytes == 4, !d->is_bound);
+    d->offset += step->size_bytes;
+    return d->is_going_on ? begin_piece(d, out, is_branch(step)) : out;
 }
 
 /* Exits may have more bytes than there is room for on the average. */
@@ -299,8 +282,8 @@ bool draft_walk(struct draft *d)
     uint32_t limit = draft_limit(t, d->job);
     mark_piece(d, out);
     while (d->is_going_on) {
-        struct ir_step step = put_run(d, &out, limit);
-        if (OP_OF(head_of(step)) == STEP_none || !has_room(d, out, limit) ||
+        const struct ir_step *step = put_run(d, &out, limit);
+        if (!step || !has_room(d, out, limit) ||
             (d->job->refuses && is_refused(d, step)))
             break;
         out = put_end(d, out, step);

@@ -55,12 +55,12 @@ uint32_t draft_rest_insns(struct exec *exec, uint64_t pc)
     for (uint32_t i = 1; code && i <= most && available_bytes - at >= 4; i++) {
         uint32_t bits;
         memcpy(&bits, code + at, sizeof bits);
-        struct ir_step step = exec->config.isa->step(bits);
-        if (step.op >= STEP_FIRST_END)
+        const struct ir_step *step = exec->config.isa->step(bits);
+        if (step->op >= STEP_FIRST_END)
             break;
-        if (step.op == STEP_none)
+        if (step->op == STEP_none)
             rest = i;
-        at += step.size_bytes;
+        at += step->size_bytes;
     }
     return rest ? rest : most;
 }

@@ -97,7 +97,7 @@ struct routine_memo {
     bool is_known;
 };
 
-enum { LIBCALL_RECORDS = 256, LIBCALL_WAYS = 4, LIBCALL_WATCH = 8000 };
+enum { LIBCALL_RECORDS = 256, LIBCALL_WAYS = 4, LIBCALL_WATCH = 24000 };
 
 /* A function that was looked at. */
 struct libcall_record {

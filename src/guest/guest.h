@@ -38,8 +38,8 @@ struct guest_isa {
                                   uint64_t pc, uint32_t mode, const struct guest_limits *limits);
 
     /* What translate makes of the instruction in the low bits, as a step; of op STEP_none when it is none.
-     * One thread at a time. */
-    struct ir_step (*step)(uint32_t bits);
+     * Valid until the next call. One thread at a time. */
+    const struct ir_step *(*step)(uint32_t bits);
 
     /* Disassembles the instruction in bytes[0..available) at pc as text ("addi a0,a0,1"); an
      * illegal one as ".word 0x..." / ".half 0x...". Returns its size in bytes, 0 when more bytes

@@ -45,6 +45,6 @@ struct ir_step {
     uint8_t size_bytes;  /* of the instruction */
     int32_t imm;
 };
-_Static_assert(sizeof(struct ir_step) == 12, "a step is given in two registers");
+_Static_assert(sizeof(struct ir_step) == 12, "steps are remembered by the thousand");
 
 #endif

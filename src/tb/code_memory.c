@@ -26,7 +26,8 @@ enum {
     PRESENT_LEAST = 32 * 1024,
     PRESENT_MOST = 256 * 1024,
     PRESENT_SHARE = 8, /* of what is present already */
-    HUGE_FROM = 512 * 1024, /* so much is present when huge pages begin to pay */
+    HUGE_FROM = 512 * 1024, /* so much code is present when huge pages begin to pay; */
+    STUBS_HUGE_FROM = 1024 * 1024, /* so much of the other end, which grows a fifth as fast */
     SKIPS_FROM = 16 * PAGES_HUGE_BYTES, /* of the code part, when the rest of one may be left out */
 };
 
@@ -212,25 +213,25 @@ static size_t end_of_stubs(const struct code_memory *memory)
 
 /* Bytes to leave out from `position` up to the next huge page, when those begin to pay: what lies before it is
  * never touched then, whereas the pages of one that is partly in use would have to be taken out of both views. */
-static size_t bytes_to_huge(const struct code_memory *memory, size_t taken, size_t position)
+static size_t bytes_to_huge(const struct code_memory *memory, size_t position)
 {
     size_t bytes = -position & (PAGES_HUGE_BYTES - 1);
-    bool is_paying = taken >= HUGE_FROM && memory->code_limit >= SKIPS_FROM;
+    bool is_large = memory->code_limit >= SKIPS_FROM;
     bool has_room = end_of_code(memory) + end_of_stubs(memory) + bytes + PAGES_HUGE_BYTES <= memory->code_limit;
-    return is_paying && has_room ? bytes : 0;
+    return is_large && has_room ? bytes : 0;
 }
 
 static __attribute__((noinline)) void skip_code(struct code_memory *memory)
 {
-    size_t from = end_of_code(memory), bytes = bytes_to_huge(memory, from, from);
-    if (bytes)
+    size_t from = end_of_code(memory), bytes = bytes_to_huge(memory, from);
+    if (from >= HUGE_FROM && bytes)
         memory->code_used = memory->code_present = from + bytes;
 }
 
 static void skip_stubs(struct code_memory *memory)
 {
-    size_t from = end_of_stubs(memory), bytes = bytes_to_huge(memory, from, from - memory->code_limit);
-    if (bytes)
+    size_t from = end_of_stubs(memory), bytes = bytes_to_huge(memory, from - memory->code_limit);
+    if (from >= STUBS_HUGE_FROM && bytes)
         memory->stub_used = memory->stub_present = from + bytes;
 }
 
@@ -255,7 +256,7 @@ static __attribute__((noinline)) void expect_stubs(struct code_memory *memory)
     size_t end = memory->code_limit - from; /* of what is to be present next */
     size_t huge_end = (from & ~(PAGES_HUGE_BYTES - 1)) + PAGES_HUGE_BYTES;
     memory->stub_present = present_end(from, limit);
-    if (from >= HUGE_FROM && huge_end <= limit &&
+    if (from >= STUBS_HUGE_FROM && huge_end <= limit &&
         make_huge(memory, memory->code_limit - huge_end, end - HOST_PAGE))
         memory->stub_present = huge_end;
     else

@@ -90,7 +90,7 @@ struct tier_draft {
     const uint8_t *bytes; /* the guest's code at tb->pc, */
     size_t available_bytes;
     uint32_t max_insns;
-    struct ir_step (*step)(uint32_t bits); /* as in struct guest_isa */
+    const struct ir_step *(*step)(uint32_t bits); /* as in struct guest_isa */
     bool (*refuses)(void *context, uint64_t pc); /* must no draft call this? NULL: any may be called */
     void *context;
     /* Filled in: */

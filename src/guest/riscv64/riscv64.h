@@ -7,7 +7,7 @@
 /* The members translate, step and disassemble of struct guest_isa. */
 struct ir_block *rv64_translate(struct arena *arena, guest_fetch *fetch, void *fetch_context,
                                 uint64_t pc, uint32_t mode, const struct guest_limits *limits);
-struct ir_step rv64_step(uint32_t bits);
+const struct ir_step *rv64_step(uint32_t bits);
 unsigned rv64_disassemble(const uint8_t *bytes, size_t available_bytes, uint64_t pc, char *text,
                           size_t text_size);
 

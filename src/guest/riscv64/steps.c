@@ -48,9 +48,8 @@ static inline uint32_t immediate_of(const struct immediate *immediate, uint32_t 
 
 /* A step is put together in registers: bytes that are stored one by one and read as a word stall. */
 struct packed {
-    uint64_t head; /* all but imm, */
+    uint64_t head; /* all but imm */
     uint32_t imm;
-    uint32_t half; /* what it was made of, where it is remembered */
 };
 enum { AT_OP = 0, AT_RD = 8, AT_RS1 = 16, AT_RS2 = 24, AT_DETAIL = 32, AT_RELATIVE = 40, AT_SIZE = 48 };
 _Static_assert(offsetof(struct ir_step, op) == AT_OP / 8 && offsetof(struct ir_step, rd) == AT_RD / 8 &&
@@ -101,12 +100,11 @@ static inline struct packed pack(unsigned row, uint32_t word, unsigned size_byte
     return packed;
 }
 
-static inline struct ir_step unpack(uint64_t head, uint32_t imm)
+static inline const struct ir_step *unpack(struct packed packed, struct ir_step *ret_step)
 {
-    struct ir_step step;
-    memcpy(&step, &head, sizeof head);
-    step.imm = (int32_t)imm;
-    return step;
+    memcpy(ret_step, &packed.head, sizeof packed.head);
+    ret_step->imm = (int32_t)packed.imm;
+    return ret_step;
 }
 
 /* ---- 16-bit instructions, remembered ---- */
@@ -115,7 +113,11 @@ static inline struct ir_step unpack(uint64_t head, uint32_t imm)
  * half-word; an empty place stands for half-word 0, which is illegal and no step. Whoever asks for steps
  * holds a lock (guest.h). */
 enum { MEMOS_LOG2 = 13 };
-static struct packed *memos; /* NULL until the first step is asked for: see begin_memos */
+struct memo {
+    struct ir_step step;
+    uint32_t half;
+};
+static struct memo *memos; /* NULL until the first step is asked for: see begin_memos */
 
 /* What is a move in other words. */
 static uint64_t as_move(uint64_t head)
@@ -124,27 +126,25 @@ static uint64_t as_move(uint64_t head)
     return STEP_move | rd | rs2 << AT_RS1 | head >> AT_SIZE << AT_SIZE;
 }
 
-__attribute__((noinline)) static struct ir_step step_of_new_half(struct packed *memo, uint32_t half)
+__attribute__((noinline)) static const struct ir_step *step_of_new_half(struct memo *memo, uint32_t half)
 {
     struct rv64_insn insn = rv64_decode(half);
-    *memo = pack(insn.row, insn.word, 2);
+    struct packed packed = pack(insn.row, insn.word, 2);
     if (insn.row == RV64_add && rv64_rs1(insn.word) == 0)
-        memo->head = as_move(memo->head);
+        packed.head = as_move(packed.head);
     memo->half = half;
-    return unpack(memo->head, memo->imm);
+    return unpack(packed, &memo->step);
 }
 
-static inline struct packed *memo_of(uint32_t half)
+static inline struct memo *memo_of(uint32_t half)
 {
     return &memos[half * UINT32_C(0x9e3779b1) >> (32 - MEMOS_LOG2)];
 }
 
-static inline struct ir_step step_of_half(uint32_t half)
+static inline const struct ir_step *step_of_half(uint32_t half)
 {
-    struct packed *memo = memo_of(half);
-    if (__builtin_expect(memo->half != half, 0))
-        return step_of_new_half(memo, half);
-    return unpack(memo->head, memo->imm);
+    struct memo *memo = memo_of(half);
+    return __builtin_expect(memo->half != half, 0) ? step_of_new_half(memo, half) : &memo->step;
 }
 
 /* ---- 32-bit instructions ---- */
@@ -173,8 +173,9 @@ __attribute__((noinline)) static void guess_again(struct guess *guess, uint32_t 
                             .head = head_of(form, 4)};
 }
 
-__attribute__((noinline)) static struct ir_step step_of_word(uint32_t word)
+__attribute__((noinline)) static const struct ir_step *step_of_word(uint32_t word)
 {
+    static struct ir_step step;
     struct guess *guess = &guesses[(word >> 2 & 31) | (word >> 12 & 7) << 5 | (word >> 30 & 1) << 8 |
                                    (word >> 25 & 1) << 9];
     if (__builtin_expect((word & guess->mask) != guess->match || !guess->head, 0))
@@ -183,7 +184,7 @@ __attribute__((noinline)) static struct ir_step step_of_word(uint32_t word)
                             .imm = immediate_of(&guess->immediate, word)};
     if (guess->operands >= JALR)
         finish_jump(&packed, (enum operands)guess->operands, word);
-    return unpack(packed.head, packed.imm);
+    return unpack(packed, &step);
 }
 
 __attribute__((noinline)) static void begin_memos(void)
@@ -194,7 +195,7 @@ __attribute__((noinline)) static void begin_memos(void)
 }
 
 /* The rest is out of line, so that what most instructions take needs no frame. */
-struct ir_step rv64_step(uint32_t bits)
+const struct ir_step *rv64_step(uint32_t bits)
 {
     if (__builtin_expect(!memos, 0))
         begin_memos();

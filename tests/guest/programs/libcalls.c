@@ -423,7 +423,7 @@ static const struct {
     COMPILER(__ctzdi2, "ctz (not of 0)"), COMPILER(__clzdi2, "clz"), COMPILER(__popcountdi2, "popcount"),
     COMPILER(__bswapdi2, "bswap64"), COMPILER(__bswapsi2, "bswap32"),
 };
-enum { FUNCTIONS = sizeof functions / sizeof functions[0], RUNS = 12000, BYTES = 16384 };
+enum { FUNCTIONS = sizeof functions / sizeof functions[0], RUNS = 30000, BYTES = 16384 };
 
 static byte memory[BYTES + 16] __attribute__((aligned(4096)));
 
