@@ -191,6 +191,43 @@ static void dump_assembly(struct codegen *codegen, FILE *out, LLVMModuleRef modu
     LLVMDisposeModule(copy);
 }
 
+/* ---- the base of guest memory ---- */
+
+static bool is_of_memory_base(LLVMValueRef insn)
+{
+    unsigned length = (unsigned)strlen(CODEGEN_MEMORY_BASE);
+    return LLVMIsACallInst(insn) &&
+           LLVMGetCallSiteStringAttribute(insn, LLVMAttributeFunctionIndex, CODEGEN_MEMORY_BASE, length);
+}
+
+/* And what its operand was loaded for. */
+static void erase_call(LLVMValueRef call)
+{
+    LLVMTypeRef type = LLVMTypeOf(call);
+    LLVMValueRef operand = LLVMGetOperand(call, 0);
+    if (LLVMGetTypeKind(type) == LLVMPointerTypeKind)
+        LLVMReplaceAllUsesWith(call, LLVMConstPointerNull(type));
+    LLVMInstructionEraseFromParent(call);
+    if (LLVMIsALoadInst(operand) && !LLVMGetFirstUse(operand))
+        LLVMInstructionEraseFromParent(operand);
+}
+
+/* Guest addresses are the host's from here on, and the base takes no register. Before, it was an object, which is
+ * how LLVM tells guest memory from all else: it would not vectorise what has none. */
+static void ground_memory(LLVMValueRef function)
+{
+    static const char valid[] = "null_pointer_is_valid";
+    LLVMContextRef context = LLVMGetModuleContext(LLVMGetGlobalParent(function));
+    unsigned kind = LLVMGetEnumAttributeKindForName(valid, sizeof valid - 1);
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(context, kind, 0));
+    for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(function); block; block = LLVMGetNextBasicBlock(block))
+        for (LLVMValueRef insn = LLVMGetFirstInstruction(block), next; insn; insn = next) {
+            next = LLVMGetNextInstruction(insn);
+            if (is_of_memory_base(insn))
+                erase_call(insn);
+        }
+}
+
 static enum status run(struct codegen *codegen, LLVMModuleRef module,
                        const struct codegen_request *request, struct error *err,
                        LLVMMemoryBufferRef *ret_object)
@@ -198,6 +235,8 @@ static enum status run(struct codegen *codegen, LLVMModuleRef module,
     enum status status = request->is_verifying ? verify(module, err) : STATUS_OK;
     if (status == STATUS_OK)
         status = optimise(codegen, module, request, err);
+    if (status == STATUS_OK && request->is_identity)
+        ground_memory(request->function);
     if (status == STATUS_OK && request->dump->llvm)
         dump_llvm(request->dump->llvm, module);
     if (status == STATUS_OK && request->dump->assembly)

@@ -12,9 +12,15 @@ struct codegen {
     LLVMTargetDataRef layout;
 };
 
+/* The attribute of calls that are there for the base of guest memory alone: they give it, of a pointer that was
+ * loaded, or nothing. */
+#define CODEGEN_MEMORY_BASE "tiercel-memory-base"
+
 /* What one compile wants. */
 struct codegen_request {
+    LLVMValueRef function; /* all that the module defines */
     enum tb_tier level;
+    bool is_identity; /* the base of guest memory is 0 */
     bool is_verifying;
     const struct tier_dump *dump;
     struct tier_trial *trial; /* NULL: the whole pipeline */

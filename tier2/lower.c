@@ -3,6 +3,7 @@
 #include "tier2/lower.h"
 
 #include "src/base/bits.h"
+#include "tier2/codegen.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -562,15 +563,24 @@ static void lower_nodes(struct lowering *lower)
     }
 }
 
-/* Guest memory is an object of its own for LLVM, apart from the vcpu, and one that others have too. */
+static void mark_memory_base(struct lowering *lower, LLVMValueRef call)
+{
+    unsigned length = (unsigned)strlen(CODEGEN_MEMORY_BASE);
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex,
+                             LLVMCreateStringAttribute(lower->context, CODEGEN_MEMORY_BASE, length, "", 0));
+}
+
+/* Guest memory is an object of its own for LLVM, apart from the vcpu, and one that others have too. Where it lies at
+ * its own addresses the base goes when that has served (codegen.c). */
 static void load_memory_base(struct lowering *lower)
 {
     LLVMValueRef base = lower_load_vcpu(lower, lower->type.ptr, offsetof(struct vcpu, memory_base));
     lower->memory = lower_hidden(lower, base, "=r,0");
     add_call_attribute(lower, lower->memory, LLVMAttributeReturnIndex, "noalias", 0);
+    mark_memory_base(lower, lower->memory);
     LLVMTypeRef type = LLVMFunctionType(lower->type.none, &lower->type.ptr, 1, 0);
     LLVMValueRef escape = LLVMGetInlineAsm(type, "", 0, "r", 1, 1, 0, LLVMInlineAsmDialectATT, 0);
-    LLVMBuildCall2(lower->builder, type, escape, &lower->memory, 1, "");
+    mark_memory_base(lower, LLVMBuildCall2(lower->builder, type, escape, &lower->memory, 1, ""));
 }
 
 static LLVMValueRef counter_alloca(struct lowering *lower, LLVMTypeRef type)

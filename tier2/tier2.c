@@ -287,7 +287,9 @@ static enum status generate(struct tier2 *tier2, const struct tier_job *job,
     lower->module = codegen_new_module(&tier2->codegen, lower->context);
     lower_region(lower);
     struct codegen_request request = {
+        .function = lower->function,
         .level = job->level,
+        .is_identity = tier2->options.is_identity,
         .is_verifying = tier2->options.is_verifying,
         .dump = &job->dump,
         .trial = job->trial,

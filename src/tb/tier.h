@@ -14,7 +14,7 @@ struct tier_options {
     bool is_counting_stats; /* maintain vcpu->counter[] */
     bool is_polling_chunked; /* tier 3: call-free loops of one block poll every 256 iterations */
     bool is_narrowing;      /* tier 2: keep what is known to be of 32 bits as such */
-    bool is_identity;       /* tier 1: guest memory lies at its own addresses */
+    bool is_identity;       /* guest memory lies at its own addresses */
     bool is_pinning;        /* tier 1: keep pinned registers in host registers between operations */
     bool is_pinning_float;  /* tier 1: the same for f registers */
     bool is_caching_registers; /* tier 1: values stay in scratch registers between operations */

@@ -768,6 +768,34 @@ START_TEST(a_full_loop_is_vectorised)
 }
 END_TEST
 
+/* Then the base is no operand any more, nor does LLVM need to be told of it to have vectors. */
+START_TEST(memory_at_its_own_addresses_has_no_base)
+{
+    options.is_identity = true;
+    tier->destroy(tier);
+    struct tier2_config config = {.cache = cache, .options = options};
+    tier = tiercel_tier2_create(&config, NULL);
+    vcpu_init(vcpu, NULL);
+    char *text;
+    size_t size;
+    dump.llvm = open_memstream(&text, &size);
+    const struct tb *tb = must_compile(sum_region(), TB_TIER_3);
+    fclose(dump.llvm);
+    dump.llvm = NULL;
+    ck_assert(strstr(text, "x i64>") != NULL);
+    ck_assert(strstr(text, "getelementptr i8, ptr null, i64 %") != NULL);
+    ck_assert_msg(strstr(text, " asm \"\"") == NULL, "%s", text);
+    free(text);
+    for (uint64_t count = 1; count < 2000; count = count * 3 + 1) {
+        start_sum(count);
+        vcpu->reg[11] = (uintptr_t)guest_memory;
+        enter(tb);
+        ck_assert_uint_eq(vcpu->reg[10], sum_of_squares(count));
+        ck_assert_uint_eq(vcpu->reg[11], (uintptr_t)guest_memory + 8 * count);
+    }
+}
+END_TEST
+
 START_TEST(code_begins_with_an_entry_slot)
 {
     static const uint8_t slot[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
@@ -1094,7 +1122,8 @@ START_TEST(a_malformed_module_is_rejected)
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(context), NULL, 0, 0);
     LLVMValueRef function = LLVMAddFunction(module, "no_end", type);
     LLVMAppendBasicBlockInContext(context, function, ""); /* without a terminator */
-    const struct codegen_request request = {TB_TIER_2, true, &dump, NULL};
+    const struct codegen_request request = {
+        .function = function, .level = TB_TIER_2, .is_verifying = true, .dump = &dump};
     LLVMMemoryBufferRef object;
     bool is_lost = false;
     ck_assert_int_eq(codegen_compile(&codegen, module, &request, &err, &object, &is_lost),
@@ -1122,6 +1151,7 @@ int main(void)
     tcase_add_test(tests, flagless_regions_leave_flag_users_alone);
     tcase_add_test(tests, a_loop_runs_to_its_exit_slot);
     tcase_add_test(tests, a_full_loop_is_vectorised);
+    tcase_add_test(tests, memory_at_its_own_addresses_has_no_base);
     tcase_add_test(tests, code_begins_with_an_entry_slot);
     tcase_add_test(tests, exit_slots_follow_their_tb);
     tcase_add_test(tests, a_loop_polls);
