@@ -540,6 +540,38 @@ static bool is_unpredictable(const struct former *former, uint64_t pc, uint64_t 
     return !tb_profile_of(piece)->is_predictable;
 }
 
+static uint64_t regs_written(const struct ir_block *block)
+{
+    uint64_t regs = 0;
+    for (uint32_t i = 0; i < block->length; i++)
+        if (block->insns[i].op == IR_set_reg)
+            regs |= UINT64_C(1) << block->insns[i].imm;
+    return regs;
+}
+
+/* Does the value come from memory, at an address that comes from one of the registers? Where this decides about
+ * writing that register, a select would make it wait for the load each time around, and a branch that is foreseen
+ * does not. */
+static bool is_loaded_through(const struct former *former, const struct ir_block *block, ir_ref value, uint64_t regs)
+{
+    enum { NOT_USED, USED, USED_IN_ADDRESS };
+    uint8_t *use = arena_zalloc(former->arena, block->length * sizeof *use);
+    use[value] = USED;
+    for (uint32_t i = value + 1u; i-- > 0;) {
+        const struct ir_insn *insn = &block->insns[i];
+        if (use[i] == USED_IN_ADDRESS && insn->op == IR_get_reg && regs >> insn->imm & 1)
+            return true;
+        const ir_ref operands[] = {insn->a, insn->b, insn->c};
+        for (unsigned k = 0; use[i] != NOT_USED && k < ir_op_info[insn->op].operand_count; k++) {
+            uint8_t *used = &use[operands[k]];
+            *used = use[i] > *used ? use[i] : *used;
+            if (insn->op == IR_load)
+                *used = USED_IN_ADDRESS;
+        }
+    }
+    return false;
+}
+
 /* The exit_if of a block that goes on behind it, but further on when that is taken; or NULL. */
 static const struct ir_insn *skipping_exit(const struct ir_block *block)
 {
@@ -568,7 +600,8 @@ static void reach_piece(struct former *former, struct region_node *node)
     if (!is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
         return;
     const struct ir_block *block = piece_at(former, pc, skip->imm);
-    if (!block || !is_unpredictable(former, pc, skip->imm))
+    if (!block || !is_unpredictable(former, pc, skip->imm) ||
+        is_loaded_through(former, node->block, skip->a, regs_written(block)))
         return;
     node->skipped = (uint32_t)append(former, block, node->context);
     former->region->nodes[node->skipped].is_piece = true;
