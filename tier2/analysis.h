@@ -35,6 +35,7 @@ struct node_facts {
     bool is_single;        /* the header's innermost loop is the node itself, short and quick */
     bool is_chunked;       /* and it may be vectorised: it polls every 256 iterations */
     struct loop_stride stride; /* of a chunked single loop */
+    bool is_straight;      /* it always goes on to one and the same node, forward */
     bool is_foreign;       /* not lowered: it uses flags in a flagless region */
     bool is_plain_float;   /* plain floating point is exact in it, and may be vectorised */
 };
@@ -70,13 +71,13 @@ uint64_t region_live_after(const struct region_facts *facts, const struct region
                            uint32_t index);
 
 /* The registers that may stay dirty from one node to the next; any other that is live there is
- * stored on the way. Integer registers are, so that few exits have much to store; but not within a
- * small loop, whose exits store them. Float registers may be unclean, which makes storing dear. */
+ * stored on the way. Integer registers are, so that few exits have much to store; but not where a node has no
+ * other way, nor within a small loop, whose exits store them. Float registers may be unclean, which makes storing dear. */
 static inline uint64_t edge_keeps(const struct region_facts *facts, uint32_t from, int32_t to)
 {
     int32_t loop = facts->nodes[from].deferring;
     bool is_inside = loop != REGION_NO_NODE && loop == facts->nodes[to].deferring;
-    return is_inside ? UINT64_MAX : UINT64_MAX << IR_FIRST_FP_REG;
+    return is_inside || facts->nodes[from].is_straight ? UINT64_MAX : UINT64_MAX << IR_FIRST_FP_REG;
 }
 
 /* The registers that an entry's guard must check: what is known of them is more than nothing. */

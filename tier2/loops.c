@@ -260,6 +260,15 @@ static void examine_header(struct search *search, int32_t header)
             search->nodes[i].deferring = header;
 }
 
+static bool is_straight(const struct region_node *node, const struct node_facts *facts)
+{
+    uint32_t exits = 0;
+    for (uint32_t i = 0; i < node->block->length; i++)
+        exits += (ir_op_info[node->block->insns[i].op].flags & IR_EXITS) != 0;
+    return exits == 1 && ir_last(node->block)->op == IR_exit_direct && node->edge_count == 1 &&
+           node->edges[0].node != REGION_NO_NODE && !facts->back_edges;
+}
+
 void region_find_loops(const struct ir_region *region, struct arena *arena,
                        struct node_facts *nodes)
 {
@@ -284,4 +293,6 @@ void region_find_loops(const struct ir_region *region, struct arena *arena,
     for (uint32_t i = 0; i < length; i++)
         if (nodes[i].is_header)
             examine_header(&search, (int32_t)i);
+    for (uint32_t i = 0; i < length; i++)
+        nodes[i].is_straight = is_straight(&region->nodes[i], &nodes[i]);
 }
