@@ -216,10 +216,6 @@ static void erase_call(LLVMValueRef call)
  * how LLVM tells guest memory from all else: it would not vectorise what has none. */
 static void ground_memory(LLVMValueRef function)
 {
-    static const char valid[] = "null_pointer_is_valid";
-    LLVMContextRef context = LLVMGetModuleContext(LLVMGetGlobalParent(function));
-    unsigned kind = LLVMGetEnumAttributeKindForName(valid, sizeof valid - 1);
-    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(context, kind, 0));
     for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(function); block; block = LLVMGetNextBasicBlock(block))
         for (LLVMValueRef insn = LLVMGetFirstInstruction(block), next; insn; insn = next) {
             next = LLVMGetNextInstruction(insn);

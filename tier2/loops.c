@@ -260,6 +260,7 @@ static void examine_header(struct search *search, int32_t header)
             search->nodes[i].deferring = header;
 }
 
+/* Without a way out, nor one around. */
 static bool is_straight(const struct region_node *node, const struct node_facts *facts)
 {
     uint32_t exits = 0;

@@ -683,6 +683,52 @@ START_TEST(flagless_regions_leave_flag_users_alone)
 }
 END_TEST
 
+static void fill_doublewords(void)
+{
+    for (uint64_t i = 0; i < REFERENCE_MEMORY_BYTES / 8; i++) {
+        uint64_t value = i * i;
+        memcpy(guest_memory + 8 * i, &value, sizeof value);
+    }
+}
+
+/* x20 is written twice, with a load between, and nothing leaves between: it is stored once, as x21 is, and
+ * the pc where the entry polls. */
+START_TEST(registers_stay_dirty_along_straight_code)
+{
+    struct ir_region *region = region_new(2);
+    set_block(region, 0, parse("block 0x6000, 4 bytes, 1 insns, mode 0\n"
+                               "  v0 = get_reg.i64 x20\n"
+                               "  v1 = mul.i64 v0, v0\n"
+                               "  set_reg v1, x20\n"
+                               "  exit_direct jump, 0x6004\n"));
+    set_block(region, 1, parse("block 0x6004, 8 bytes, 2 insns, mode 0\n"
+                               "  v0 = get_reg.i64 x12\n"
+                               "  v1 = load.i64 v0, u64@0, 0\n"
+                               "  set_reg v1, x21\n"
+                               "  v3 = get_reg.i64 x20\n"
+                               "  v4 = mul.i64 v3, v3\n"
+                               "  set_reg v4, x20\n"
+                               "  exit_direct jump, 0x600c\n"));
+    add_edge(region, 0, 1, false);
+    char *text;
+    size_t size, stores = 0;
+    dump.llvm = open_memstream(&text, &size);
+    const struct tb *tb = must_compile(region, TB_TIER_2);
+    fclose(dump.llvm);
+    dump.llvm = NULL;
+    for (const char *at = text; (at = strstr(at, "store i64")); at++)
+        stores++;
+    ck_assert_msg(stores == 3, "%zu stores in\n%s", stores, text);
+    free(text);
+    fill_doublewords();
+    vcpu->reg[20] = 3;
+    vcpu->reg[12] = 8 * 5;
+    enter(tb);
+    ck_assert_uint_eq(vcpu->reg[20], 81);
+    ck_assert_uint_eq(vcpu->reg[21], 25);
+    ck_assert_uint_eq(exit_pc(), 0x600c);
+}
+END_TEST
 
 /* ---- ways in and out ---- */
 
@@ -712,14 +758,6 @@ static struct ir_region *sum_region(void)
     set_block(region, 0, parse(sum_loop));
     add_edge(region, 0, 0, false);
     return region;
-}
-
-static void fill_doublewords(void)
-{
-    for (uint64_t i = 0; i < REFERENCE_MEMORY_BYTES / 8; i++) {
-        uint64_t value = i * i;
-        memcpy(guest_memory + 8 * i, &value, sizeof value);
-    }
 }
 
 static uint64_t sum_of_squares(uint64_t count)
@@ -1149,6 +1187,7 @@ int main(void)
     tcase_add_test(tests, array_loops_are_exact_and_vectorised);
     tcase_add_test(tests, an_entry_guard_raises_no_flags);
     tcase_add_test(tests, flagless_regions_leave_flag_users_alone);
+    tcase_add_test(tests, registers_stay_dirty_along_straight_code);
     tcase_add_test(tests, a_loop_runs_to_its_exit_slot);
     tcase_add_test(tests, a_full_loop_is_vectorised);
     tcase_add_test(tests, memory_at_its_own_addresses_has_no_base);
