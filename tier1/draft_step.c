@@ -214,17 +214,21 @@ static inline struct operands operands_of(const struct draft *d, const struct ir
     return (struct operands){is_second ? rs2 : rs1, is_second ? rs1 : rs2};
 }
 
-/* In the 64 bits, whose low ones are the same in any case. */
+/* to := first op second, in the 64 bits, whose low ones are the same in any case */
+static inline uint8_t *put_operation(uint8_t *out, unsigned opcode, const struct draft_reg *to,
+                                     struct operands operands, bool is_extended)
+{
+    out = bring(out, to->result, operands.first);
+    out = put_op(out, opcode, to->result, operands.second);
+    return end_result(extend(out, to->result, is_extended), to);
+}
+
 static uint8_t *put_binary(struct draft *d, uint8_t *out, const struct ir_step *step)
 {
     const struct operation *operation = &operations[step->op];
-    const struct draft_reg *to = &d->t->draft_reg[step->rd];
-    struct operands operands = operands_of(d, step);
     forget(d, step->rd);
-    out = bring(out, to->result, operands.first);
-    out = put_op(out, operation->opcode, to->result, operands.second);
-    out = extend(out, to->result, operation->is_extended);
-    return end_result(out, to);
+    return put_operation(out, operation->opcode, &d->t->draft_reg[step->rd], operands_of(d, step),
+                         operation->is_extended);
 }
 
 /* rd := rs1 - rs2 */
@@ -234,10 +238,8 @@ static uint8_t *put_difference(struct draft *d, uint8_t *out, const struct ir_st
     forget(d, step->rd);
     if (step->rd == step->rs2 && step->rs1 != step->rs2 && to->host != X64_NO_REG)
         return subtract_from(d, out, step);
-    out = bring(out, to->result, &regs[step->rs1]);
-    out = put_op(out, SUB, to->result, &regs[step->rs2]);
-    out = extend(out, to->result, step->op == STEP_sub_32);
-    return end_result(out, to);
+    return put_operation(out, SUB, to, (struct operands){&regs[step->rs1], &regs[step->rs2]},
+                         step->op == STEP_sub_32);
 }
 
 /* shlx, shrx, sarx */

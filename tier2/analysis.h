@@ -71,8 +71,9 @@ uint64_t region_live_after(const struct region_facts *facts, const struct region
                            uint32_t index);
 
 /* The registers that may stay dirty from one node to the next; any other that is live there is
- * stored on the way. Integer registers are, so that few exits have much to store; but not where a node has no
- * other way, nor within a small loop, whose exits store them. Float registers may be unclean, which makes storing dear. */
+ * stored on the way. Integer registers are, so that few exits have much to store; but not where a node
+ * has no other way, nor within a small loop, whose exits store them. Float registers may be unclean,
+ * which makes storing dear. */
 static inline uint64_t edge_keeps(const struct region_facts *facts, uint32_t from, int32_t to)
 {
     int32_t loop = facts->nodes[from].deferring;

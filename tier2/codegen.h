@@ -18,9 +18,9 @@ struct codegen {
 
 /* What one compile wants. */
 struct codegen_request {
-    LLVMValueRef function; /* all that the module defines */
+    LLVMValueRef function; /* the one that the module defines */
     enum tb_tier level;
-    bool is_identity; /* the base of guest memory is 0 */
+    bool is_identity;      /* the base of guest memory is 0 */
     bool is_verifying;
     const struct tier_dump *dump;
     struct tier_trial *trial; /* NULL: the whole pipeline */

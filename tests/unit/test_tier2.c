@@ -74,6 +74,15 @@ static void teardown(void)
     arena_fini(&arena);
 }
 
+/* The tier as the options want it that have been changed. */
+static void restart_tier(void)
+{
+    tier->destroy(tier);
+    struct tier2_config config = {.cache = cache, .options = options};
+    tier = tiercel_tier2_create(&config, NULL);
+    ck_assert(tier != NULL);
+}
+
 /* ---- regions ---- */
 
 static struct ir_region *region_new(uint32_t length)
@@ -139,6 +148,19 @@ static struct tb *must_compile(const struct ir_region *region, enum tb_tier leve
     struct tb *tb = tb_find(cache, region->guest_pc, region->mode);
     ck_assert_int_eq(tb->tier, level);
     return tb;
+}
+
+/* What LLVM's passes make of it, to be freed. */
+static char *must_compile_to_text(const struct ir_region *region, enum tb_tier level, const struct tb **ret_tb)
+{
+    FILE *shown = dump.llvm;
+    char *text;
+    size_t size;
+    dump.llvm = open_memstream(&text, &size);
+    *ret_tb = must_compile(region, level);
+    fclose(dump.llvm);
+    dump.llvm = shown;
+    return text;
 }
 
 static void enter(const struct tb *tb)
@@ -451,8 +473,6 @@ END_TEST
  * narrow, which is a comparison with 2^32. */
 static bool is_counter_guarded(void)
 {
-    char *text;
-    size_t size;
     struct ir_region *region = region_new(1);
     set_block(region, 0, parse("block 0x7000, 16 bytes, 4 insns, mode 0\n"
                                "  v0 = get_reg.i64 x10\n"
@@ -467,11 +487,9 @@ static bool is_counter_guarded(void)
                                "  exit_if v8, jump, 0x7000\n"
                                "  exit_trap ebreak, 0x7010\n"));
     add_edge(region, 0, 0, false);
-    dump.llvm = open_memstream(&text, &size);
-    must_compile(region, TB_TIER_2);
-    fclose(dump.llvm);
+    const struct tb *tb;
+    char *text = must_compile_to_text(region, TB_TIER_2, &tb);
     bool is_guarded = strstr(text, ", 4294967296") != NULL;
-    dump.llvm = NULL;
     free(text);
     return is_guarded;
 }
@@ -594,13 +612,9 @@ static void start_arrays(struct reference *guest, uint64_t *state)
 static void check_array_loop(const struct array_loop *loop, uint64_t constant, uint64_t *state)
 {
     static struct reference wanted, got;
-    char *text;
-    size_t size;
-    dump.llvm = open_memstream(&text, &size);
     const struct ir_region *region = array_region(loop, constant);
-    const struct tb *tb = must_compile(region, TB_TIER_3);
-    fclose(dump.llvm);
-    dump.llvm = NULL;
+    const struct tb *tb;
+    char *text = must_compile_to_text(region, TB_TIER_3, &tb);
     ck_assert_msg(strstr(text, "x double>") != NULL, "no vectors with %s", loop->v5);
     free(text);
     for (unsigned run = 0; run < RUNS; run++) {
@@ -710,12 +724,9 @@ START_TEST(registers_stay_dirty_along_straight_code)
                                "  set_reg v4, x20\n"
                                "  exit_direct jump, 0x600c\n"));
     add_edge(region, 0, 1, false);
-    char *text;
-    size_t size, stores = 0;
-    dump.llvm = open_memstream(&text, &size);
-    const struct tb *tb = must_compile(region, TB_TIER_2);
-    fclose(dump.llvm);
-    dump.llvm = NULL;
+    const struct tb *tb;
+    char *text = must_compile_to_text(region, TB_TIER_2, &tb);
+    size_t stores = 0;
     for (const char *at = text; (at = strstr(at, "store i64")); at++)
         stores++;
     ck_assert_msg(stores == 3, "%zu stores in\n%s", stores, text);
@@ -796,11 +807,8 @@ END_TEST
 
 START_TEST(a_full_loop_is_vectorised)
 {
-    char *text;
-    size_t size;
-    dump.llvm = open_memstream(&text, &size);
-    must_compile(sum_region(), TB_TIER_3);
-    fclose(dump.llvm);
+    const struct tb *tb;
+    char *text = must_compile_to_text(sum_region(), TB_TIER_3, &tb);
     ck_assert(strstr(text, "x i64>") != NULL);
     free(text);
 }
@@ -810,16 +818,10 @@ END_TEST
 START_TEST(memory_at_its_own_addresses_has_no_base)
 {
     options.is_identity = true;
-    tier->destroy(tier);
-    struct tier2_config config = {.cache = cache, .options = options};
-    tier = tiercel_tier2_create(&config, NULL);
+    restart_tier();
     vcpu_init(vcpu, NULL);
-    char *text;
-    size_t size;
-    dump.llvm = open_memstream(&text, &size);
-    const struct tb *tb = must_compile(sum_region(), TB_TIER_3);
-    fclose(dump.llvm);
-    dump.llvm = NULL;
+    const struct tb *tb;
+    char *text = must_compile_to_text(sum_region(), TB_TIER_3, &tb);
     ck_assert(strstr(text, "x i64>") != NULL);
     ck_assert(strstr(text, "getelementptr i8, ptr null, i64 %") != NULL);
     ck_assert_msg(strstr(text, " asm \"\"") == NULL, "%s", text);
@@ -915,9 +917,7 @@ END_TEST
 START_TEST(heat_runs_out_at_entries_and_polls)
 {
     options.is_counting_heat = true;
-    tier->destroy(tier);
-    struct tier2_config config = {.cache = cache, .options = options};
-    tier = tiercel_tier2_create(&config, NULL);
+    restart_tier();
     struct tb *tb = must_compile(sum_region(), TB_TIER_2); /* heat 100 */
     start_sum(2000);
     enter(tb);
@@ -986,9 +986,7 @@ END_TEST
 START_TEST(counters_count)
 {
     options.is_counting_stats = true;
-    tier->destroy(tier);
-    struct tier2_config config = {.cache = cache, .options = options};
-    tier = tiercel_tier2_create(&config, NULL);
+    restart_tier();
     const struct tb *tb = must_compile(sum_region(), TB_TIER_3);
     start_sum(1000);
     enter(tb);
