@@ -129,6 +129,7 @@ struct t1 {
     uint32_t mode;
     struct tb_cache *cache;
     struct tb *tb;
+    const uint8_t *outcomes; /* tier_job */
     struct tb *last_tb; /* to which an indirect exit belongs */
     uint32_t piece;     /* of the block, that is being emitted */
     bool is_counted; /* see tier_job */

@@ -213,10 +213,21 @@ static bool is_before_last(const struct t1 *t, const struct t1_node *node)
     return node->follow != IR_NONE && next->op == IR_exit_direct && next->follow == IR_NONE;
 }
 
+/* [outcomes + low byte of heat] := does the condition hold?; RAX is free. Leaves the flags alone. */
+static void put_outcome(struct t1 *t, enum x64_cc cc)
+{
+    x64_mov_ri(&t->x, X64_RAX, (uintptr_t)t->outcomes);
+    x64_rip(&t->x, 0x8a, X64_RAX, &t->tb->heat, 0);
+    x64_rm(&t->x, 0x90 | X64_0F | (unsigned)cc, 0, x64_at(X64_RAX, 0)); /* setcc */
+}
+
 void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
 {
     (void)ref;
+    bool is_noted = t->outcomes && is_before_last(t, node);
     t1_clean_homes(t);
+    if (is_noted)
+        t1_take_gpr(t, X64_RAX);
     begin_counted_exit(t, node->imm);
     struct t1_compare compare = t1_condition(t, node, 0);
     struct tb *to = t1_successor(t, node->imm);
@@ -227,6 +238,8 @@ void t1_emit_exit_if(struct t1 *t, ir_ref ref, const struct t1_node *node)
         cold->to = to;
     }
     t1_emit_compare(t, &compare);
+    if (is_noted)
+        put_outcome(t, (enum x64_cc)compare.cc);
     t1_put_jump_if(t, (enum x64_cc)compare.cc, to);
     end_counted_exit(t);
 }

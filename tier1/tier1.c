@@ -277,6 +277,7 @@ static size_t begin_block(struct t1 *t, const struct tier_job *job)
     t->tb = job->tb;
     t->last_tb = job->last_tb ? job->last_tb : job->tb;
     t->is_counted = job->is_counted;
+    t->outcomes = job->outcomes;
     t->block = block;
     t->insns = block->insns;
     t->guest_pc = block->guest_pc;

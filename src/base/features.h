@@ -34,6 +34,7 @@
     FEATURE(regions, "auto", "tier 2 compiles whole regions rather than single blocks")            \
     FEATURE(narrowing, "auto", "32-bit dataflow: what holds 32 bits is computed on 32 (tier 2)")   \
     FEATURE(selects, "auto", "what a branch skips is computed and selected, if it is short (tier 2)") \
+    FEATURE(outcomes, "auto", "branches over short code whose outcomes look foreseen are no selects (tier 2)") \
     FEATURE(superinstructions, "tier0", "one handler for common pairs of operations (tier 0)")     \
     FEATURE(threading, "tier0", "handlers jump to each other, not called from a loop (tier 0)")    \
     FEATURE(chunked_polls, "auto", "loops of one block poll every 256 iterations (tier 3)")        \

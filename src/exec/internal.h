@@ -262,6 +262,12 @@ void translate_end_stage(struct exec *exec, enum exec_stage stage, uint64_t *tic
 struct tier_dump dump_for(const struct exec *exec, uint64_t pc, uint32_t size_bytes);
 void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 
+/* outcomes.c: where the code of the block, which counts, is to note what its last branch does; NULL: nowhere.
+ * Lock held. */
+uint8_t *outcomes_to_note(struct exec *exec, struct tb *tb, const struct ir_block *block);
+/* Would the host foresee what the TB's last branch does, by what was noted? Lock held. */
+bool outcomes_are_foreseen(const struct tb *tb);
+
 /* draft.c */
 enum { DRAFT_RUNS = 200 }; /* of a draft, until it is replaced */
 void draft_init(struct exec *exec);
@@ -325,6 +331,8 @@ bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 uint32_t region_executions(const struct exec *exec, const struct tb *tb);
 /* What they are compared with: executions after which the root asked for a region. Lock held. */
 uint32_t region_basis(const struct exec *exec, const struct tb *root);
+/* Does the block end with a branch over code that is short enough to be selected? */
+bool region_may_skip(const struct ir_block *block);
 /* The same: the region of this level whose entry is tb, of about max_insns guest instructions, in
  * `arena`. Cache lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,

@@ -590,6 +590,13 @@ static bool may_select(const struct exec *exec)
     return exec_has(exec, FEATURE_selects) && !exec->lockstep;
 }
 
+bool region_may_skip(const struct ir_block *block)
+{
+    enum { INSN_BYTES = 4 };
+    const struct ir_insn *skip = skipping_exit(block);
+    return skip && skip->imm - skip[1].imm <= MAX_PIECE_INSNS * INSN_BYTES;
+}
+
 /* Makes what the node's last branch skips a node, when it is such a piece. */
 static void reach_piece(struct former *former, struct region_node *node)
 {
@@ -600,7 +607,8 @@ static void reach_piece(struct former *former, struct region_node *node)
     if (!is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
         return;
     const struct ir_block *block = piece_at(former, pc, skip->imm);
-    if (!block || !is_unpredictable(former, pc, skip->imm) ||
+    const struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, former->region->mode);
+    if (!block || !is_unpredictable(former, pc, skip->imm) || (tb && outcomes_are_foreseen(tb)) ||
         is_loaded_through(former, node->block, skip->a, regs_written(block)))
         return;
     node->skipped = (uint32_t)append(former, block, node->context);

@@ -90,12 +90,14 @@ struct tb_code {
 _Static_assert(offsetof(struct tb_code, fault_pc) == 64, "tier 1's is one cache line");
 
 /* What was seen of a TB that helps to form regions. Read and written under the lock. */
-enum { TB_MAX_OBSERVED = 48, TB_MAX_ENTRIES = 8 };
+enum { TB_MAX_OBSERVED = 48, TB_MAX_ENTRIES = 8, TB_OUTCOMES = 256 };
 struct tb_profile {
     struct tb *region_root; /* of the latest region that has this block in its own function, or
                                NULL */
     bool is_in_region;      /* some region has this block, maybe as part of a followed call */
     bool is_predictable;    /* as code that a branch skips: nearly always or nearly never */
+    uint8_t *outcomes;      /* TB_OUTCOMES of the last branch, each at the low byte of heat, 1: taken; begin where
+                               that is 0; written by generated code; NULL: not noted */
     uint32_t observed_count;
     uint64_t observed[TB_MAX_OBSERVED]; /* destinations of the indirect exit, */
     uint16_t observed_times[TB_MAX_OBSERVED]; /* each so often */

@@ -68,6 +68,8 @@ struct tier_job {
     bool is_draft;                  /* tier 1: the code is to be replaced when it has run a few times */
     bool is_counted;                /* tier 1: decrement tb->heat at entry, and leave by the TB's stub
                                        when it becomes negative */
+    uint8_t *outcomes;              /* tier 1: where each outcome of the last branch is noted (tb_profile); NULL:
+                                       nowhere */
     int32_t next_heat;              /* tier 2: poll count until promotion to tier 3 */
     bool is_precise;                /* tier 2: guest state is exact at a fault */
     bool is_flagless;               /* tier 2: keep no floating-point flags; blocks that use them are

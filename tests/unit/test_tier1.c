@@ -61,6 +61,8 @@ static void use_tier(unsigned features)
     tier = tier1_create_with_features(cache, &options, features);
 }
 
+static uint8_t *outcomes; /* where blocks note what their last branch does; or NULL */
+
 static enum status compile(const struct ir_block *block, FILE *dump)
 {
     struct error err;
@@ -69,6 +71,7 @@ static enum status compile(const struct ir_block *block, FILE *dump)
                            .block = block,
                            .level = TB_TIER_1,
                            .is_counted = options.is_counting_heat,
+                           .outcomes = outcomes,
                            .dump.x64 = dump};
     enum status status = tier->compile(tier, &job, &err);
     if (status != STATUS_OK && status != STATUS_CODE_FULL)
@@ -302,6 +305,15 @@ START_TEST(random_blocks_match_with_counters)
     use_tier(t1_host_features());
     check_random_blocks(4000000);
     ck_assert_uint_ge(vcpu->counter[COUNTER_BLOCKS_TIER1], 1000);
+}
+END_TEST
+
+START_TEST(random_blocks_match_with_outcomes_noted)
+{
+    static _Alignas(TB_OUTCOMES) uint8_t noted[TB_OUTCOMES];
+    outcomes = noted;
+    check_random_blocks(8000000);
+    outcomes = NULL;
 }
 END_TEST
 
@@ -752,6 +764,25 @@ START_TEST(heat_runs_out)
 }
 END_TEST
 
+START_TEST(outcomes_are_noted)
+{
+    static _Alignas(TB_OUTCOMES) uint8_t noted[TB_OUTCOMES];
+    memset(noted, 2, sizeof noted);
+    options.is_counting_heat = true;
+    use_tier(t1_host_features());
+    outcomes = noted;
+    struct tb *loop = count_down(0x2000, 10, 0x2000, 0x3000);
+    outcomes = NULL;
+    atomic_store(&trap_block(0x3000)->heat, 1);
+    atomic_store(&loop->heat, 600);
+    vcpu->reg[10] = 90;
+    tb_run(vcpu, loop->entry); /* heat is 599 the first time, and 510 the last, which goes on to the trap */
+    expect_trap_at(0x3000);
+    for (unsigned i = 0; i < TB_OUTCOMES; i++)
+        ck_assert_uint_eq(noted[i], i == (510 & 255) ? 0 : i <= (599 & 255) || i > (510 & 255) ? 1 : 2);
+}
+END_TEST
+
 static struct tb *indirect_block(uint64_t pc, unsigned reg, enum ir_branch branch)
 {
     begin_block(pc);
@@ -949,6 +980,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, random_blocks_match_without_pinning);
     tcase_add_loop_test(tcase, random_blocks_match_with_techniques_off, 0, SWITCHED_OFF_COUNT);
     tcase_add_test(tcase, random_blocks_match_with_counters);
+    tcase_add_test(tcase, random_blocks_match_with_outcomes_noted);
     tcase_add_test(tcase, idioms_match);
     tcase_add_loop_test(tcase, idioms_match_with_techniques_off, 0, SWITCHED_OFF_COUNT);
     tcase_add_test(tcase, each_technique_saves_code);
@@ -958,6 +990,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, direct_exits_chain);
     tcase_add_test(tcase, backward_exits_poll);
     tcase_add_test(tcase, heat_runs_out);
+    tcase_add_test(tcase, outcomes_are_noted);
     tcase_add_test(tcase, indirect_exits_use_their_caches);
     tcase_add_test(tcase, jumps_do_without_inline_cache);
     tcase_add_test(tcase, jumps_find_spare_entries);
