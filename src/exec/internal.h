@@ -106,7 +106,7 @@ struct libcall_record {
     struct libcall libcall;
 };
 
-enum { COUNTED_GROUPS = 4, COUNTED_GROUP_TBS = 256 };
+enum { COUNTED_GROUPS = 16, COUNTED_GROUP_TBS = 256, MET_SLOTS = 2 * COUNTED_GROUP_TBS };
 
 /* Blocks that are counted for a while (sampler.c). */
 struct counted_group {
@@ -129,9 +129,9 @@ struct sampler {
     uint64_t counted;           /* times that a block was made with counts; the same */
     _Atomic uint64_t raised_ns; /* written by its thread: when harts were last asked */
     struct counted_group groups[COUNTED_GROUPS]; /* under the cache's lock */
-    struct tb *met[COUNTED_GROUP_TBS];           /* by the latest region_form, some more than once; the
-                                                    same */
+    struct tb *met[COUNTED_GROUP_TBS];           /* by the latest region_form; the same */
     uint32_t met_count;
+    const struct tb *met_slots[MET_SLOTS];       /* a hash of them, open addressing; NULL: free */
 };
 
 struct exec {
@@ -265,8 +265,10 @@ void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 /* outcomes.c: where the code of the block, which counts, is to note what its last branch does; NULL: nowhere.
  * Lock held. */
 uint8_t *outcomes_to_note(struct exec *exec, struct tb *tb, const struct ir_block *block);
-/* Would the host foresee what the TB's last branch does, by what was noted? Lock held. */
-bool outcomes_are_foreseen(const struct tb *tb);
+/* Would the host foresee what the TB's last branch does, by what was noted until it was first asked? Lock held. */
+bool outcomes_are_foreseen(struct tb *tb);
+/* How many of TB_OUTCOMES the host would not foresee; 0 where that is not known. Lock held. */
+uint32_t outcomes_missed(struct tb *tb);
 
 /* draft.c */
 enum { DRAFT_RUNS = 200 }; /* of a draft, until it is replaced */
@@ -372,7 +374,9 @@ void sampler_translated(struct exec *exec);
 bool sampler_takes(struct exec_thread *thread, struct tb *tb);
 /* Can nobody tell how often the block runs in tier 1? Lock held. */
 bool sampler_is_unknown(const struct exec *exec, const struct tb *tb);
-/* The region that is being formed would do better if that were known of the block. Lock held. */
+/* A region begins to be formed. Lock held. */
+void sampler_forget_met(struct exec *exec);
+/* It would do better if that were known of the block. Lock held. */
 void sampler_meet(struct exec *exec, struct tb *tb);
 /* Begins to count the blocks that were met in forming the latest region, whose root it was; false: there
  * were none. Lock held. */

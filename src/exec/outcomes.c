@@ -25,6 +25,7 @@ uint8_t *outcomes_to_note(struct exec *exec, struct tb *tb, const struct ir_bloc
         !region_may_skip(block))
         return NULL;
     struct tb_profile *profile = tb_profile(exec->cache, tb);
+    profile->is_judged = false;
     if (!profile->outcomes) {
         uintptr_t room = (uintptr_t)arena_alloc(&exec->cache->arena, 2 * TB_OUTCOMES);
         profile->outcomes = (uint8_t *)((room + TB_OUTCOMES - 1) & ~(uintptr_t)(TB_OUTCOMES - 1));
@@ -50,31 +51,55 @@ static uint8_t guess(const uint8_t *outcomes, unsigned now)
     return guessed;
 }
 
-/* Are there so many in a row that are guessed? */
-static bool are_foreseen(const uint8_t *outcomes)
+static void judge(struct tb_profile *profile, const uint8_t *outcomes)
 {
     bool is_missed[TB_OUTCOMES];
-    unsigned misses = 0; /* of the latest JUDGED */
+    unsigned missed = 0, late = 0; /* of all, and of the latest JUDGED */
+    profile->is_judged = true;
+    profile->is_foreseen = false;
     for (unsigned i = LEARNED_FROM; i < TB_OUTCOMES; i++) {
         is_missed[i] = guess(outcomes, i) != outcomes[i];
-        misses += is_missed[i];
-        if (i < LEARNED_FROM + JUDGED)
-            continue;
-        misses -= is_missed[i - JUDGED];
-        if (misses <= MISSES)
-            return true;
+        missed += is_missed[i];
+        late += is_missed[i];
+        if (i >= LEARNED_FROM + JUDGED)
+            late -= is_missed[i - JUDGED];
+        if (i >= LEARNED_FROM + JUDGED - 1)
+            profile->is_foreseen |= late <= MISSES;
     }
-    return false;
+    profile->missed = (uint8_t)(missed * TB_OUTCOMES / (TB_OUTCOMES - LEARNED_FROM + 1));
 }
 
-bool outcomes_are_foreseen(const struct tb *tb)
+/* The outcomes in the order of time, for heat falls; false: not all are known. */
+static bool read_outcomes(const uint8_t *noted, uint8_t *ret_outcomes)
 {
-    const uint8_t *noted = tb_profile_of(tb)->outcomes;
-    uint8_t outcomes[TB_OUTCOMES]; /* in the order of time: heat falls */
-    for (unsigned i = 0; noted && i < TB_OUTCOMES; i++) {
-        outcomes[i] = __atomic_load_n(&noted[TB_OUTCOMES - 1 - i], __ATOMIC_RELAXED);
-        if (outcomes[i] == UNKNOWN)
+    for (unsigned i = 0; i < TB_OUTCOMES; i++) {
+        ret_outcomes[i] = __atomic_load_n(&noted[TB_OUTCOMES - 1 - i], __ATOMIC_RELAXED);
+        if (ret_outcomes[i] == UNKNOWN)
             return false;
     }
-    return noted && are_foreseen(outcomes);
+    return true;
+}
+
+/* The profile with what was found, once that is known; else NULL. */
+static const struct tb_profile *judged(struct tb *tb)
+{
+    struct tb_profile *profile = tb->profile;
+    uint8_t outcomes[TB_OUTCOMES];
+    if (!profile || !profile->outcomes)
+        return NULL;
+    if (!profile->is_judged && read_outcomes(profile->outcomes, outcomes))
+        judge(profile, outcomes);
+    return profile->is_judged ? profile : NULL;
+}
+
+bool outcomes_are_foreseen(struct tb *tb)
+{
+    const struct tb_profile *profile = judged(tb);
+    return profile && profile->is_foreseen;
+}
+
+uint32_t outcomes_missed(struct tb *tb)
+{
+    const struct tb_profile *profile = judged(tb);
+    return profile && !profile->is_foreseen ? profile->missed : 0;
 }

@@ -446,6 +446,7 @@ static void refuse(struct exec_thread *thread, struct compile_job *job)
     dump_promotion(exec, job, "refused", 0);
     uncover(exec, job); /* or what is in the region counts as asked for */
     stay_in_tier1(thread, tb);
+    tb_profile(exec->cache, tb)->refused_ns = exec_time_ns() - exec->start_time_ns;
     sampler_refuse(thread, tb, region, !run_length_is_enough(exec, region, 2 * job->run_length));
     compile_queue_job_drop(&exec->queue, job);
 }

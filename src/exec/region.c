@@ -6,7 +6,7 @@
  * small as a whole and fits becomes nodes of a context of its own, whose returns are expected at the
  * call's return address; its calls queue up behind the others. Then come callees that are larger. A
  * call through a pointer that went to few functions is one call for each of them.
- * A branch that skips a short piece of arithmetic, and is hard to predict, becomes no branch: the
+ * A branch that skips a short piece of arithmetic, and is hard to predict (outcomes.c), becomes no branch: the
  * piece is a node of its own, one for each such branch, that ends where the branch goes, and tier 2
  * selects between both.
  * A call that is not followed leaves the region; where it returns to is one more entry of the
@@ -607,7 +607,7 @@ static void reach_piece(struct former *former, struct region_node *node)
     if (!is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
         return;
     const struct ir_block *block = piece_at(former, pc, skip->imm);
-    const struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, former->region->mode);
+    struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, former->region->mode);
     if (!block || !is_unpredictable(former, pc, skip->imm) || (tb && outcomes_are_foreseen(tb)) ||
         is_loaded_through(former, node->block, skip->a, regs_written(block)))
         return;
@@ -694,7 +694,7 @@ struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb 
     former->is_profiled = is_profiled;
     former->min_executions = region_basis(exec, tb) / fraction;
     former->is_following_unknown = level == TB_TIER_2;
-    exec->sampler.met_count = 0;
+    sampler_forget_met(exec);
     former->max_insns = max_insns;
     former->context_count = 1;
     former->first = 1;

@@ -2,12 +2,14 @@
  *
  * Going in and out costs loads and stores of most guest registers and an indirect jump. A region that
  * is soon left (it calls what was not followed, or jumps to where nobody knows) is no faster than its
- * blocks in tier 1, and its compile is lost. docs/performance.md has the figures. */
+ * blocks in tier 1, and its compile is lost. A branch that the host mispredicts, and that tier 2 does without,
+ * counts for as many instructions as it takes the time of. docs/performance.md has the figures. */
 #include "src/exec/internal.h"
 
 /* Guest instructions. Precise regions keep all registers as they are at every access: a plain one pays
  * only as a loop that runs on. One that is not plain (budget.c) has what tier 1 is slowest at. */
 enum { LEAST_RUN = 200, LEAST_RICH_RUN = 40, LEAST_PRECISE_RUN = 1000 };
+enum { MISS_INSNS = 40 }; /* as long as a mispredicted branch takes */
 
 static uint64_t executions_at(const struct exec *exec, const struct ir_region *region, uint64_t pc)
 {
@@ -100,6 +102,14 @@ static uint64_t node_leaves(const struct exec *exec, const struct ir_region *reg
     return leaves;
 }
 
+/* What selecting instead of branching saves each time the node runs, in guest instructions, times TB_OUTCOMES. */
+static uint64_t saved_by_select(const struct exec *exec, const struct ir_region *region,
+                                const struct region_node *node)
+{
+    struct tb *tb = node->skipped ? tb_find(exec->cache, node->block->guest_pc, region->mode) : NULL;
+    return tb ? MISS_INSNS * (uint64_t)outcomes_missed(tb) : 0;
+}
+
 uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
 {
     uint64_t insns = 0, leaves = 0;
@@ -107,6 +117,7 @@ uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
         const struct region_node *node = &region->nodes[i];
         uint64_t executions = node_executions(exec, region, i);
         insns += executions * node->block->guest_length;
+        insns += executions * saved_by_select(exec, region, node) / TB_OUTCOMES;
         leaves += node_leaves(exec, region, node, executions);
     }
     return leaves ? insns / leaves : UINT64_MAX;

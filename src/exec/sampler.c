@@ -18,6 +18,7 @@
 
 #include "src/base/check.h"
 
+#include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -41,6 +42,7 @@ enum {
     GROUP_NS = 30 * 1000 * 1000, /* for which blocks are counted */
     ASKING_NS = 20 * 1000 * 1000, /* and then until the root has asked for its region */
     LEAST_ASKING = 1000,         /* executions of a root that is to ask before the threshold */
+    REFUSED_FOR = 2,             /* times as long as the program had run when its region was refused */
 };
 
 void sampler_init(struct exec *exec)
@@ -211,11 +213,23 @@ bool sampler_is_unknown(const struct exec *exec, const struct tb *tb)
            tb->requested_tier == TB_TIER_NONE && !tb_profile_of(tb)->is_in_region;
 }
 
+void sampler_forget_met(struct exec *exec)
+{
+    exec->sampler.met_count = 0;
+    memset(exec->sampler.met_slots, 0, sizeof exec->sampler.met_slots);
+}
+
+/* A region looks at a block once for each call of the function that has it. */
 void sampler_meet(struct exec *exec, struct tb *tb)
 {
     struct sampler *sampler = &exec->sampler;
-    if (sampler->met_count < COUNTED_GROUP_TBS)
-        sampler->met[sampler->met_count++] = tb;
+    uint32_t slot = (uint32_t)((uintptr_t)tb / sizeof *tb % MET_SLOTS);
+    while (sampler->met_slots[slot] && sampler->met_slots[slot] != tb)
+        slot = (slot + 1) % MET_SLOTS;
+    if (sampler->met_slots[slot] || sampler->met_count == COUNTED_GROUP_TBS)
+        return;
+    sampler->met_slots[slot] = tb;
+    sampler->met[sampler->met_count++] = tb;
 }
 
 bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
@@ -230,8 +244,8 @@ bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
     group->end_ns = exec_time_ns() + GROUP_NS;
     for (uint32_t i = 0; i < sampler->met_count; i++) {
         struct tb *tb = sampler->met[i];
-        if (!sampler_is_unknown(thread->exec, tb))
-            continue; /* it was met before */
+        if (tb->is_counted)
+            continue; /* it was met twice */
         set_counted(thread, tb, true);
         group->tbs[group->count++] = tb;
     }
@@ -311,9 +325,18 @@ static struct tb *function_called_before(struct exec_thread *thread, uint64_t pc
     return NULL;
 }
 
-static bool is_refused(const struct tb *tb)
+/* Programs have phases: when the program has run for twice as long the block may ask again. */
+static bool is_refused(const struct exec *exec, struct tb *tb)
 {
-    return tb->tier == TB_TIER_1 && tb->failed_tier <= TB_TIER_2;
+    if (tb->tier != TB_TIER_1 || tb->failed_tier > TB_TIER_2)
+        return false;
+    uint64_t refused_ns = tb_profile_of(tb)->refused_ns;
+    bool is_over = refused_ns && exec_time_ns() - exec->start_time_ns >= REFUSED_FOR * refused_ns;
+    if (is_over) {
+        tb->failed_tier = TB_TIER_COUNT;
+        tb->profile->refused_ns = 0;
+    }
+    return !is_over;
 }
 
 /* The function that the block is part of, by all that is known: what begins next before it and is
@@ -339,12 +362,12 @@ static struct tb *sampled_tb(struct exec_thread *thread, struct tb *tb)
     struct exec *exec = thread->exec;
     bool is_indirect = thread->vcpu.exit_reason == VCPU_EXIT_PC;
     struct tb *function = is_indirect ? function_called_before(thread, tb->pc, tb->mode) : NULL;
-    if (function && !is_refused(function))
+    if (function && !is_refused(exec, function))
         return function;
-    if (!is_refused(tb))
+    if (!is_refused(exec, tb))
         return tb;
     function = function_around(exec, tb);
-    if (function && !is_refused(function))
+    if (function && !is_refused(exec, function))
         return function;
     uint64_t return_pc = thread->vcpu.reg[exec->config.isa->return_reg];
     struct tb *caller = tb_find(exec->cache, return_pc, tb->mode);

@@ -61,7 +61,7 @@ make_configurations() {
                 else if (rand() < 0.3)
                     line = line " --region-insns=" one_of("1 3 16 100 2000")
                 if (rand() < 0.3)
-                    line = line " --features=-" one_of("identity chaining next_block_hint inline_cache jump_cache pinning register_caching folding destination_hints regions narrowing selects chunked_polls")
+                    line = line " --features=-" one_of("identity chaining next_block_hint inline_cache jump_cache pinning register_caching folding destination_hints regions narrowing selects outcomes chunked_polls")
                 if (rand() < 0.3)
                     line = line " --opt=" one_of("none -fold -simplify -ranges -forward -cse -dead")
                 print line

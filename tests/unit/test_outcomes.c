@@ -26,6 +26,7 @@ static void note(int32_t *heat, bool is_taken)
 static bool is_foreseen(int32_t heat, unsigned runs, bool (*outcome)(unsigned n))
 {
     memset(noted, 0xff, sizeof noted);
+    profile.is_judged = false;
     for (unsigned n = 0; n < runs; n++)
         note(&heat, outcome(n));
     return outcomes_are_foreseen(&tb);
