@@ -333,12 +333,12 @@ bool libcalls_forget(struct exec *exec, uint64_t addr, uint64_t size_bytes);
 uint32_t region_executions(const struct exec *exec, const struct tb *tb);
 /* What they are compared with: executions after which the root asked for a region. Lock held. */
 uint32_t region_basis(const struct exec *exec, const struct tb *root);
-/* Does the block end with a branch over code that is short enough to be selected? */
-bool region_may_skip(const struct ir_block *block);
 /* The same: the region of this level whose entry is tb, of about max_insns guest instructions, in
  * `arena`. Cache lock held (it reads the profile). */
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
                               enum tb_tier level, bool is_profiled, uint32_t max_insns);
+/* Does the block end with a branch over code that is short enough to be selected? */
+bool region_may_skip(const struct ir_block *block);
 
 /* compile_queue.c. The cache's lock may be held, but for put and stop. */
 void compile_queue_init(struct compile_queue *queue);
