@@ -267,7 +267,8 @@ void stats_failure(struct exec *exec, enum tb_tier tier, const char *text);
 uint8_t *outcomes_to_note(struct exec *exec, struct tb *tb, const struct ir_block *block);
 /* Would the host foresee what the TB's last branch does, by what was noted until it was first asked? Lock held. */
 bool outcomes_are_foreseen(struct tb *tb);
-/* How many of TB_OUTCOMES the host would not foresee; 0 where that is not known. Lock held. */
+/* How many of OUTCOMES_JUDGED the host would not foresee; 0 where that is not known. Lock held. */
+enum { OUTCOMES_LEARNED_FROM = 64, OUTCOMES_JUDGED = TB_OUTCOMES - OUTCOMES_LEARNED_FROM };
 uint32_t outcomes_missed(struct tb *tb);
 
 /* draft.c */
@@ -338,7 +339,7 @@ uint32_t region_basis(const struct exec *exec, const struct tb *root);
 struct ir_region *region_form(struct exec *exec, struct arena *arena, struct tb *tb,
                               enum tb_tier level, bool is_profiled, uint32_t max_insns);
 /* Does the block end with a branch over code that is short enough to be selected? */
-bool region_may_skip(const struct ir_block *block);
+bool region_may_skip(const struct exec *exec, const struct ir_block *block);
 
 /* compile_queue.c. The cache's lock may be held, but for put and stop. */
 void compile_queue_init(struct compile_queue *queue);

@@ -12,17 +12,15 @@
 
 enum {
     LONGEST_STRETCH = 24,
-    LEARNED_FROM = 64, /* outcomes before any is judged */
-    JUDGED = 80,       /* in a row, of which */
-    MISSES = 2,        /* so many may be guessed wrong. Somewhere the notes begin; what comes up to a stretch after
-                          that may be guessed by what came before it, and there are such rows without */
+    ROW = 80,   /* of those that are judged, of which */
+    MISSES = 2, /* so many may be guessed wrong. Somewhere the notes begin; what comes up to a stretch after that
+                   may be guessed by what came before it, and there are such rows without */
     UNKNOWN = 0xff,
 };
 
 uint8_t *outcomes_to_note(struct exec *exec, struct tb *tb, const struct ir_block *block)
 {
-    if (!exec_has(exec, FEATURE_outcomes) || !exec_has(exec, FEATURE_selects) || exec->config.mode != EXEC_AUTO ||
-        !region_may_skip(block))
+    if (!exec_has(exec, FEATURE_outcomes) || exec->config.mode != EXEC_AUTO || !region_may_skip(exec, block))
         return NULL;
     struct tb_profile *profile = tb_profile(exec->cache, tb);
     profile->is_judged = false;
@@ -53,20 +51,18 @@ static uint8_t guess(const uint8_t *outcomes, unsigned now)
 
 static void judge(struct tb_profile *profile, const uint8_t *outcomes)
 {
-    bool is_missed[TB_OUTCOMES];
-    unsigned missed = 0, late = 0; /* of all, and of the latest JUDGED */
+    bool is_missed[TB_OUTCOMES] = {false};
+    unsigned in_row = 0; /* of the latest */
     profile->is_judged = true;
     profile->is_foreseen = false;
-    for (unsigned i = LEARNED_FROM; i < TB_OUTCOMES; i++) {
+    profile->missed = 0;
+    for (unsigned i = OUTCOMES_LEARNED_FROM; i < TB_OUTCOMES; i++) {
         is_missed[i] = guess(outcomes, i) != outcomes[i];
-        missed += is_missed[i];
-        late += is_missed[i];
-        if (i >= LEARNED_FROM + JUDGED)
-            late -= is_missed[i - JUDGED];
-        if (i >= LEARNED_FROM + JUDGED - 1)
-            profile->is_foreseen |= late <= MISSES;
+        profile->missed += is_missed[i];
+        in_row += is_missed[i] - (i >= ROW && is_missed[i - ROW]);
+        if (i + 1 >= OUTCOMES_LEARNED_FROM + ROW)
+            profile->is_foreseen |= in_row <= MISSES;
     }
-    profile->missed = (uint8_t)(missed * TB_OUTCOMES / (TB_OUTCOMES - LEARNED_FROM + 1));
 }
 
 /* The outcomes in the order of time, for heat falls; false: not all are known. */

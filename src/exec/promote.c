@@ -219,6 +219,14 @@ static void dump_promotion(const struct exec *exec, const struct compile_job *jo
             result);
 }
 
+/* The TB is kept from this tier and those above: for good, or when its region was refused at refused_ns until it may
+ * ask again (sampler.c). Lock held. */
+static void keep_from(struct exec *exec, struct tb *tb, enum tb_tier level, uint64_t refused_ns)
+{
+    tb->failed_tier = (int8_t)level;
+    tb_profile(exec->cache, tb)->refused_ns = refused_ns;
+}
+
 /* Counts a finished compile. Lock held. */
 static void account(struct exec *exec, const struct compile_job *job, enum status status,
                     uint64_t time_ns, const struct error *err)
@@ -238,7 +246,7 @@ static void account(struct exec *exec, const struct compile_job *job, enum statu
     } else if (status != STATUS_STALE) {
         stats_failure(exec, level, err->text);
         if (!is_flushed)
-            job->asker->failed_tier = (int8_t)level;
+            keep_from(exec, job->asker, level, 0);
     }
     if (!is_flushed)
         dump_promotion(exec, job,
@@ -348,8 +356,9 @@ static bool wants_compile(struct exec *exec, struct tb *tb, enum tb_tier level)
 /* From now on the TB is not counted any more. Lock held. */
 static void stay_in_tier1(struct exec_thread *thread, struct tb *tb)
 {
+    struct exec *exec = thread->exec;
     struct error err;
-    tb->failed_tier = TB_TIER_2;
+    keep_from(exec, tb, TB_TIER_2, exec_time_ns() - exec->start_time_ns);
     translate_to_tier1(thread, tb, &err);
 }
 
@@ -446,7 +455,6 @@ static void refuse(struct exec_thread *thread, struct compile_job *job)
     dump_promotion(exec, job, "refused", 0);
     uncover(exec, job); /* or what is in the region counts as asked for */
     stay_in_tier1(thread, tb);
-    tb_profile(exec->cache, tb)->refused_ns = exec_time_ns() - exec->start_time_ns;
     sampler_refuse(thread, tb, region, !run_length_is_enough(exec, region, 2 * job->run_length));
     compile_queue_job_drop(&exec->queue, job);
 }
@@ -551,7 +559,7 @@ static void demote_entry(struct exec *exec, const struct tb *root, uint64_t pc)
 {
     struct tb *tb = drop_entry(exec, root, pc);
     if (tb)
-        tb->failed_tier = TB_TIER_2;
+        keep_from(exec, tb, TB_TIER_2, 0);
 }
 
 /* Wherever the region is entered, back to tier 1, for good. Lock held. */

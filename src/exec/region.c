@@ -521,16 +521,18 @@ static const struct ir_block *piece_at(struct former *former, uint64_t pc, uint6
     return NULL;
 }
 
-/* Was the code at pc run about as often as skipped, when that is known? What is found out once holds
- * for good, for blocks of regions are not counted. */
-static bool is_unpredictable(const struct former *former, uint64_t pc, uint64_t end)
+/* Was the code at pc run about as often as skipped by the branch that ends the block at from_pc, and in no order that
+ * the host foresees, when that is known? What is found out once holds for good, for blocks of regions are not
+ * counted. */
+static bool is_unpredictable(const struct former *former, uint64_t from_pc, uint64_t pc, uint64_t end)
 {
     if (!former->is_profiled)
         return true;
     struct tb_cache *cache = former->exec->cache;
+    struct tb *from = tb_find(cache, from_pc, former->region->mode);
     struct tb *piece = tb_find(cache, pc, former->region->mode);
     const struct tb *rest = tb_find(cache, end, former->region->mode);
-    if (tb_profile_of(piece)->is_predictable)
+    if (tb_profile_of(piece)->is_predictable || (from && outcomes_are_foreseen(from)))
         return false;
     uint64_t run = region_executions(former->exec, piece);
     uint64_t skipped = region_executions(former->exec, rest);
@@ -590,10 +592,10 @@ static bool may_select(const struct exec *exec)
     return exec_has(exec, FEATURE_selects) && !exec->lockstep;
 }
 
-bool region_may_skip(const struct ir_block *block)
+bool region_may_skip(const struct exec *exec, const struct ir_block *block)
 {
     enum { INSN_BYTES = 4 };
-    const struct ir_insn *skip = skipping_exit(block);
+    const struct ir_insn *skip = may_select(exec) ? skipping_exit(block) : NULL;
     return skip && skip->imm - skip[1].imm <= MAX_PIECE_INSNS * INSN_BYTES;
 }
 
@@ -607,8 +609,7 @@ static void reach_piece(struct former *former, struct region_node *node)
     if (!is_worth_following(former, pc) || !is_worth_following(former, skip->imm))
         return;
     const struct ir_block *block = piece_at(former, pc, skip->imm);
-    struct tb *tb = tb_find(former->exec->cache, node->block->guest_pc, former->region->mode);
-    if (!block || !is_unpredictable(former, pc, skip->imm) || (tb && outcomes_are_foreseen(tb)) ||
+    if (!block || !is_unpredictable(former, node->block->guest_pc, pc, skip->imm) ||
         is_loaded_through(former, node->block, skip->a, regs_written(block)))
         return;
     node->skipped = (uint32_t)append(former, block, node->context);

@@ -102,12 +102,12 @@ static uint64_t node_leaves(const struct exec *exec, const struct ir_region *reg
     return leaves;
 }
 
-/* What selecting instead of branching saves each time the node runs, in guest instructions, times TB_OUTCOMES. */
-static uint64_t saved_by_select(const struct exec *exec, const struct ir_region *region,
+/* What selecting instead of branching saves each time the node runs, in guest instructions. */
+static uint32_t saved_by_select(const struct exec *exec, const struct ir_region *region,
                                 const struct region_node *node)
 {
     struct tb *tb = node->skipped ? tb_find(exec->cache, node->block->guest_pc, region->mode) : NULL;
-    return tb ? MISS_INSNS * (uint64_t)outcomes_missed(tb) : 0;
+    return tb ? MISS_INSNS * outcomes_missed(tb) / OUTCOMES_JUDGED : 0;
 }
 
 uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
@@ -116,8 +116,7 @@ uint64_t run_length_of(const struct exec *exec, const struct ir_region *region)
     for (uint32_t i = region->is_dispatching; i < region->length; i++) {
         const struct region_node *node = &region->nodes[i];
         uint64_t executions = node_executions(exec, region, i);
-        insns += executions * node->block->guest_length;
-        insns += executions * saved_by_select(exec, region, node) / TB_OUTCOMES;
+        insns += executions * (node->block->guest_length + saved_by_select(exec, region, node));
         leaves += node_leaves(exec, region, node, executions);
     }
     return leaves ? insns / leaves : UINT64_MAX;

@@ -9,7 +9,8 @@
  * so are all that a region of it might have. From there on it is as without samples: the counts decide
  * what is promoted and what a region is made of. Blocks that have not been promoted after a while are
  * made without counts once more, and then need more samples; but one that has kept its samples
- * meanwhile, each of its executions taking long, is promoted by the counts that there are.
+ * meanwhile, each of its executions taking long, is promoted by the counts that there are. One whose
+ * region was refused is not looked at until the program has run for twice as long.
  *
  * The thread is started when a program turns out not to be short: when enough code has been
  * translated, or when some block has run often. Until then all blocks are counted. Where equal runs are
@@ -243,13 +244,10 @@ bool sampler_counts_met(struct exec_thread *thread, struct tb *root)
     group->flushes = thread->exec->cache->stats.flushes;
     group->end_ns = exec_time_ns() + GROUP_NS;
     for (uint32_t i = 0; i < sampler->met_count; i++) {
-        struct tb *tb = sampler->met[i];
-        if (tb->is_counted)
-            continue; /* it was met twice */
-        set_counted(thread, tb, true);
-        group->tbs[group->count++] = tb;
+        set_counted(thread, sampler->met[i], true);
+        group->tbs[group->count++] = sampler->met[i];
     }
-    return group->count > 0;
+    return true;
 }
 
 static void double_samples(struct tb_profile *profile)
@@ -325,18 +323,12 @@ static struct tb *function_called_before(struct exec_thread *thread, uint64_t pc
     return NULL;
 }
 
-/* Programs have phases: when the program has run for twice as long the block may ask again. */
-static bool is_refused(const struct exec *exec, struct tb *tb)
+/* Programs have phases: when this one has run for twice as long the block may ask again. */
+static bool is_refused(const struct exec *exec, const struct tb *tb)
 {
-    if (tb->tier != TB_TIER_1 || tb->failed_tier > TB_TIER_2)
-        return false;
     uint64_t refused_ns = tb_profile_of(tb)->refused_ns;
     bool is_over = refused_ns && exec_time_ns() - exec->start_time_ns >= REFUSED_FOR * refused_ns;
-    if (is_over) {
-        tb->failed_tier = TB_TIER_COUNT;
-        tb->profile->refused_ns = 0;
-    }
-    return !is_over;
+    return tb->tier == TB_TIER_1 && tb->failed_tier <= TB_TIER_2 && !is_over;
 }
 
 /* The function that the block is part of, by all that is known: what begins next before it and is
@@ -414,8 +406,10 @@ void sampler_note(struct exec_thread *thread, struct tb *tb)
     struct tb *hot = sampled_tb(thread, tb);
     if (hot->tier == TB_TIER_1 && hot->requested_tier != TB_TIER_NONE) {
         compile_queue_reheat(&exec->queue, hot);
-    } else if (hot->tier == TB_TIER_1 && hot->failed_tier > TB_TIER_2) {
+    } else if (hot->tier == TB_TIER_1 && !is_refused(exec, hot)) {
         struct tb_profile *profile = tb_profile(exec->cache, hot);
+        if (hot->failed_tier <= TB_TIER_2)
+            hot->failed_tier = TB_TIER_COUNT; /* it was */
         count_sample(exec, profile);
         if (is_hot(exec, profile) && !hot->is_counted && budget_allows(exec, hot))
             count_around(thread, hot);

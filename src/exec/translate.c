@@ -455,7 +455,8 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
     enum status status = notice_flags(exec, block, err);
     if (status != STATUS_OK)
         return status;
-    bool is_noting = !is_draft && level == TB_TIER_1 && tier_counts_heat(&exec->options, tb);
+    bool counts_heat = tier_counts_heat(&exec->options, tb);
+    bool is_noting = counts_heat && !is_draft && level == TB_TIER_1;
     struct tier_job job = {
         .cache = exec->cache,
         .tb = tb,
@@ -464,7 +465,7 @@ static enum status compile_block(struct exec_thread *thread, struct tb *tb, enum
         .level = level,
         .is_draft = is_draft,
         .outcomes = is_noting ? outcomes_to_note(exec, tb, block) : NULL,
-        .is_counted = is_draft || tier_counts_heat(&exec->options, tb) || tb->is_watched,
+        .is_counted = is_draft || counts_heat || tb->is_watched,
         .generation = exec->cache->generation,
     };
     if (exec->config.dump)

@@ -98,7 +98,7 @@ struct tb_profile {
     bool is_predictable;    /* as code that a branch skips: nearly always or nearly never */
     bool is_judged, is_foreseen; /* outcomes.c, of the last branch: has it been looked at, and does it look
                                     foreseen? */
-    uint8_t missed;         /* of TB_OUTCOMES: guessed wrong */
+    uint8_t missed;         /* of those that are judged: guessed wrong */
     uint8_t *outcomes;      /* TB_OUTCOMES of the last branch, each at the low byte of heat, 1: taken; begin where
                                that is 0; written by generated code; NULL: not noted */
     uint32_t observed_count;
@@ -111,7 +111,8 @@ struct tb_profile {
     uint64_t observed_promotions;       /* the latest when so many regions had been asked for */
     uint32_t samples;                   /* taken here since the block began to be counted */
     uint32_t recent_samples, halvings;  /* those of late, and how often they have been halved */
-    uint64_t refused_ns;                /* when its region was refused, since the start; 0: it was not */
+    uint64_t refused_ns;                /* where failed_tier is set: when its region was refused, since the
+                                           start; 0: it failed for good */
     uint32_t asking_executions;         /* the block asked for a region after so few, for it had many
                                            samples; 0: at the threshold */
     struct tb *function;                /* the callee that begins next before it, once looked for; NULL */

@@ -1,5 +1,6 @@
 /* Which branches look foreseen, by what they did (src/exec/outcomes.c). */
 #include "src/exec/internal.h"
+#include "tests/unit/ir_reference.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -9,13 +10,7 @@ static _Alignas(TB_OUTCOMES) uint8_t noted[TB_OUTCOMES];
 static struct tb_profile profile = {.outcomes = noted};
 static struct tb tb = {.profile = &profile};
 
-static uint64_t random_bits(void)
-{
-    static uint64_t state = 88172645463325252;
-    state ^= state << 13;
-    state ^= state >> 7;
-    return state ^= state << 17;
-}
+static uint64_t random_state = 1;
 
 /* Notes what the branch does the n-th time, as code does whose heat falls from `heat`. */
 static void note(int32_t *heat, bool is_taken)
@@ -52,19 +47,19 @@ static bool by_the_same_bits(unsigned n)
 static bool at_random(unsigned n)
 {
     (void)n;
-    return random_bits() >> 40 & 1;
+    return reference_random(&random_state) >> 40 & 1;
 }
 
 static bool seldom_at_random(unsigned n)
 {
     (void)n;
-    return (random_bits() >> 40) % 6 == 0;
+    return (reference_random(&random_state) >> 40) % 6 == 0;
 }
 
 START_TEST(what_repeats_is_foreseen)
 {
     for (int32_t heat = 1000; heat < 1300; heat++) { /* wherever the notes begin */
-        bits = random_bits();
+        bits = reference_random(&random_state);
         ck_assert(is_foreseen(heat, 700, always));
         ck_assert(is_foreseen(heat, 700, each_third));
         ck_assert(is_foreseen(heat, 700, by_the_same_bits));
